@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tree of cgroups: who there is."""
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reclaimd.errors import HostError
+
+#: What opening or reading a cgroup's files ends in when it is removed meanwhile, and when it is nested so
+#: deeply that its path is longer than the kernel takes, which the owner of a delegated subtree can do.
+UNREACHABLE = frozenset({errno.ENOENT, errno.ENODEV, errno.ENOTDIR, errno.ENAMETOOLONG})
+
+
+@dataclass(frozen=True, slots=True)
+class Cgroup:
+    """A cgroup: its path below the cgroup2 root, such as /batch.slice/a, and its id.
+
+    Paths are used again and again, ids never are. On 64-bit machines the id is the inode number of the
+    directory (kernfs_ino() and kernfs_id() in the kernel's include/linux/kernfs.h agree).
+    """
+
+    cgroup_id: int
+    path: str
+
+
+def walk(root: Path) -> Iterator[Cgroup]:
+    """Yield every cgroup below the root, parents before their children, siblings by name.
+
+    The root itself is left out: it has no limits. So is what vanishes on the way.
+
+    Args:
+        root: where cgroup2 is mounted.
+
+    Raises:
+        HostError: a directory cannot be read, and not because it has gone.
+    """
+    waiting = ["/"]
+    while waiting:
+        children = children_of(root, waiting.pop())
+        yield from children
+        waiting.extend(child.path for child in reversed(children))
+
+
+def directory(root: Path, path: str) -> Path:
+    """Return the directory of the cgroup at a path such as /batch.slice/a, or of the root at /."""
+    return root / path.lstrip("/")
+
+
+def children_of(root: Path, path: str) -> list[Cgroup]:
+    """Return the cgroups right below one, by name; none if it has gone.
+
+    Raises:
+        HostError: the directory cannot be read, and not because it has gone.
+    """
+    above = path.rstrip("/")
+    try:
+        with os.scandir(directory(root, path)) as entries:
+            found = [
+                Cgroup(entry.inode(), f"{above}/{entry.name}")
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False)
+            ]
+    except OSError as error:
+        if error.errno in UNREACHABLE:
+            return []
+        raise HostError(f"cannot read cgroup {path}: {error.strerror}") from error
+    return sorted(found, key=lambda cgroup: cgroup.path)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sizes, percentages and durations as administrators write them.
+
+A number always carries its unit, and units of size are always the binary ones: what "24", "24M" or
+"24MB" mean differs from program to program, so they are refused with the spelling that is meant.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from types import MappingProxyType
+
+from reclaimd.config.bad_value import BadValueError, describe
+
+_BYTES_BY_UNIT = MappingProxyType({"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40})
+_MS_BY_UNIT = MappingProxyType({"ms": 1, "s": 1000})
+
+#: Spellings from elsewhere, in lower case, and the unit that is most likely meant.
+_SIZE_UNIT_MEANT = MappingProxyType(
+    dict.fromkeys(("b", "byte", "bytes"), "B")
+    | dict.fromkeys(("k", "kb", "ki", "kib"), "KiB")
+    | dict.fromkeys(("m", "mb", "mi", "mib"), "MiB")
+    | dict.fromkeys(("g", "gb", "gi", "gib"), "GiB")
+    | dict.fromkeys(("t", "tb", "ti", "tib"), "TiB")
+)
+_DURATION_UNIT_MEANT = MappingProxyType(
+    dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), "ms")
+    | dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s")
+)
+
+#: What a 64-bit kernel takes for a limit (PAGE_COUNTER_MAX) is a little less than this.
+_MAX_BYTES = (1 << 63) - 1
+_MAX_PERCENT = 100
+
+_QUANTITY = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,9})?) ?([A-Za-z]+|%)")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """An amount of memory in bytes, more than 0."""
+
+    size_bytes: int
+
+    def __str__(self) -> str:
+        """Return the size with its unit."""
+        return format_bytes(self.size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A share of a cgroup's memory.max, more than 0 % and at most 100 %."""
+
+    percent: Fraction
+
+    def __str__(self) -> str:
+        """Return the share with its percent sign."""
+        return f"{float(self.percent):g}%"
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A time of whole milliseconds, more than 0."""
+
+    duration_ms: int
+
+
+#: How much memory a cgroup uses when something is to happen.
+Threshold = Size | Percent
+
+
+def parse_threshold(value: object) -> Threshold:
+    """Read "24MiB" or "75%".
+
+    Raises:
+        BadValueError: the value is neither.
+    """
+    number, unit = _split(value, "a size or a percentage", "24MiB or 75%")
+    if unit == "%":
+        return _percent(number)
+    return _size(number, unit, str(value))
+
+
+def parse_duration(value: object) -> Duration:
+    """Read "100ms" or "1.5s".
+
+    Raises:
+        BadValueError: the value is no duration, or not one of whole milliseconds above 0.
+    """
+    number, unit = _split(value, "a duration", "100ms or 1s")
+    if unit not in _MS_BY_UNIT:
+        raise _unknown_unit(unit, number, _MS_BY_UNIT, _DURATION_UNIT_MEANT)
+    duration_ms = Fraction(number) * _MS_BY_UNIT[unit]
+    if duration_ms.denominator != 1 or duration_ms == 0:
+        raise BadValueError(
+            f"{value} is not a whole number of milliseconds above 0", hint="write 1ms or more"
+        )
+    return Duration(int(duration_ms))
+
+
+def format_bytes(size_bytes: int) -> str:
+    """Return a size in the largest unit that shows it exactly with at most three decimals."""
+    for unit, unit_bytes in reversed(tuple(_BYTES_BY_UNIT.items())):
+        thousandths, rest = divmod(size_bytes * 1000, unit_bytes)
+        if rest == 0 and size_bytes >= unit_bytes:
+            whole, part = divmod(thousandths, 1000)
+            decimals = f".{part:03}".rstrip("0") if part else ""
+            return f"{whole}{decimals}{unit}"
+    return f"{size_bytes}B"
+
+
+def _split(value: object, kind: str, examples: str) -> tuple[str, str]:
+    # A plain number reaches us as int or float; bool is an int to Python, but no number to anyone else.
+    text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    if text is None:
+        raise BadValueError(f"must be {kind}, not {describe(value)}", hint=f"write for example {examples}")
+    if _NUMBER.fullmatch(text):
+        raise BadValueError(
+            f"{text} has no unit", hint=f"write the unit with the number, for example {examples}"
+        )
+    if not (match := _QUANTITY.fullmatch(text)):
+        raise BadValueError(f"'{text}' is not {kind}", hint=f"write for example {examples}")
+    return match[1], match[2]
+
+
+def _percent(number: str) -> Percent:
+    percent = Fraction(number)
+    if not 0 < percent <= _MAX_PERCENT:
+        raise BadValueError(f"{number}% is not a percentage above 0 and up to 100")
+    return Percent(percent)
+
+
+def _size(number: str, unit: str, text: str) -> Size:
+    if unit not in _BYTES_BY_UNIT:
+        raise _unknown_unit(unit, number, _BYTES_BY_UNIT, _SIZE_UNIT_MEANT)
+    size_bytes = Fraction(number) * _BYTES_BY_UNIT[unit]
+    if size_bytes.denominator != 1:
+        raise BadValueError(f"{text} is not a whole number of bytes", hint=f"write {int(size_bytes)}B")
+    if not 0 < size_bytes <= _MAX_BYTES:
+        raise BadValueError(f"{text} is out of range", hint="a size is above 0 and below 8388608TiB")
+    return Size(int(size_bytes))
+
+
+def _unknown_unit(
+    unit: str, number: str, units: MappingProxyType[str, int], meant: MappingProxyType[str, str]
+) -> BadValueError:
+    if likely := meant.get(unit.lower()):
+        hint = f"write {number}{likely}"
+        if likely in _BYTES_BY_UNIT and likely != "B":
+            hint += f" (1{likely} is {_BYTES_BY_UNIT[likely]} bytes)"
+    else:
+        hint = f"the units are {', '.join(units)}"
+    return BadValueError(f"'{unit}' is not a unit here", hint=hint)

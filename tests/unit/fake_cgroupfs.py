@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A cgroup2 tree of ordinary directories and files."""
+
+import shutil
+from pathlib import Path
+
+
+class FakeCgroupfs:
+    """What the daemon reads of cgroupfs; a cgroup's id is its directory's inode number, as in the kernel."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir()
+        (root / "cgroup.controllers").write_text("cpu io memory pids\n")
+        (root / "cgroup.procs").write_text("")
+
+    def add(
+        self,
+        path: str,
+        *,
+        max_bytes: int | None = None,
+        high_bytes: int | None = None,
+        current_bytes: int = 0,
+        memory: bool = True,
+    ) -> int:
+        """Make a cgroup, and those above it without limits where they are missing; return its id."""
+        above = path.rpartition("/")[0]
+        if above and not self._directory(above).exists():
+            self.add(above)
+        directory = self._directory(path)
+        directory.mkdir()
+        (directory / "cgroup.procs").write_text("")
+        if memory:
+            (directory / "memory.current").write_text(f"{current_bytes}\n")
+            (directory / "memory.max").write_text(_limit(max_bytes))
+            (directory / "memory.high").write_text(_limit(high_bytes))
+        return directory.stat().st_ino
+
+    def remove(self, path: str) -> None:
+        """Remove a cgroup."""
+        shutil.rmtree(self._directory(path))
+
+    def _directory(self, path: str) -> Path:
+        return self.root / path[1:]
+
+
+def _limit(limit_bytes: int | None) -> str:
+    return "max\n" if limit_bytes is None else f"{limit_bytes}\n"
