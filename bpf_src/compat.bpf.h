@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What differs between the kernels that the programs load on. */
+#ifndef RECLAIMD_COMPAT_BPF_H
+#define RECLAIMD_COMPAT_BPF_H
+
+/* mm/internal.h has these as macros, so BTF does not know them. */
+#define MEMCG_RECLAIM_MAY_SWAP	(1 << 1)
+#define MEMCG_RECLAIM_PROACTIVE (1 << 2)
+
+/* Below MIN_SWAPPINESS: the cgroup's own. Both kfuncs take it so. */
+#define OWN_SWAPPINESS (-1)
+
+/* GFP_KERNEL of the running kernel: user space makes it from BTF's ___GFP_*_BIT. */
+const volatile __u32 gfp_kernel;
+
+const volatile __u32 page_bytes;
+
+long bpf_try_to_free_mem_cgroup_pages(struct mem_cgroup *memcg, unsigned long nr_pages,
+				      gfp_t gfp_mask, unsigned int reclaim_options,
+				      int swappiness) __ksym __weak;
+
+/* Takes bytes, and reclaims MEMCG_CHARGE_BATCH pages at most. */
+long bpf_proactive_reclaim(struct mem_cgroup *memcg, unsigned long size,
+			   int swappiness) __ksym __weak;
+
+static __always_inline long reclaim_pages(struct mem_cgroup *memcg, __u64 nr_pages)
+{
+	if (bpf_ksym_exists(bpf_try_to_free_mem_cgroup_pages))
+		return bpf_try_to_free_mem_cgroup_pages(memcg, nr_pages, gfp_kernel,
+							MEMCG_RECLAIM_MAY_SWAP |
+								MEMCG_RECLAIM_PROACTIVE,
+							OWN_SWAPPINESS);
+	if (bpf_ksym_exists(bpf_proactive_reclaim))
+		return bpf_proactive_reclaim(memcg, nr_pages * page_bytes, OWN_SWAPPINESS);
+	return 0;
+}
+
+/*
+ * enum memcg_bpf_delay_flags of kernels that can hold up a task after its charge.
+ * Whether there is one is left to CO-RE, its value is not: libbpf 1.5 takes an
+ * enumerator of 32 bits for a negative one.
+ */
+enum memcg_bpf_delay_flags___deferring {
+	MEMCG_BPF_DELAY_DEFER___deferring = 1U << 31,
+};
+
+/* Have a delay served on return to user space where the charge may not sleep. */
+static __always_inline __u32 deferrable(__u32 delay_ms)
+{
+	if (delay_ms && bpf_core_enum_value_exists(enum memcg_bpf_delay_flags___deferring,
+						   MEMCG_BPF_DELAY_DEFER___deferring))
+		delay_ms |= MEMCG_BPF_DELAY_DEFER___deferring;
+	return delay_ms;
+}
+
+#endif /* RECLAIMD_COMPAT_BPF_H */
