@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A fresh Debian machine needs git, make and python3 (3.11 or later), and root; the rest is installed when missing.
+
+PYTHON ?= python3
+RUNS ?= 5
+KERNEL ?= lab
+KERNEL_CONFIG ?=
+
+VENV := .venv
+LAB := $(PYTHON) -m tests.lab
+BUILDER := $(PYTHON) -m kernel_patches.build
+# Named by what it was made from: another pyproject.toml makes another environment.
+READY := $(VENV)/ready-$(shell sha256sum pyproject.toml | cut -c 1-16)
+SOURCES := daemon tests kernel_patches
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-debug check lint types unit host bpf vm check-patches kernel-deb clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the experiment, without and with reclaimd, RUNS times each (5)
+	$(VENV)/bin/python -m tests.bench.demo --runs $(RUNS)
+
+test: lint types bpf ## everything: lint, types, unit tests, kernel and system tests in the VM
+	$(VENV)/bin/pytest tests/unit tests/lab tests/kernel tests/system
+
+test-debug: $(READY) ## the race stress, on a kernel with KASAN and lockdep
+	$(LAB) bpf --kernel debug
+	RECLAIMD_LAB_KERNEL=debug $(VENV)/bin/pytest -m debug_kernel tests/kernel
+
+check: lint types unit ## the fast half of test, without a VM
+
+lint: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(READY)
+	$(VENV)/bin/mypy --strict $(SOURCES)
+
+unit: $(READY)
+	$(VENV)/bin/pytest -q tests/unit
+
+bpf: host ## compile the BPF programs and the tests' helpers
+	$(LAB) bpf
+
+vm: host ## an interactive shell in the VM; KERNEL=debug for the kernel with checkers
+	$(LAB) shell --kernel $(KERNEL)
+
+check-patches: host ## the patch series: style, warnings, each patch by itself, configurations without it
+	$(BUILDER) check-patches
+
+kernel-deb: host ## packages of the kernel for a real machine, into build/kernel; KERNEL_CONFIG=FILE
+	$(BUILDER) deb $(if $(KERNEL_CONFIG),--config $(KERNEL_CONFIG))
+
+host:
+	@$(LAB) host
+
+$(READY): pyproject.toml | host
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean: ## remove what was built in the checkout; the lab's cache stays where it is
+	rm -rf build $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache daemon/*.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +

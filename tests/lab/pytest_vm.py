@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The pytest plugin of the host: tests under tests/kernel and tests/system run in one VM and are reported as if here.
+
+The guest's pytest runs the same node ids; each of its reports is replayed on the host. A lost VM makes the tests
+that have not ended yet errors; what the kernel complains of fails the test that was running.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from _pytest._code.code import ReprFileLocation, TerminalRepr
+from _pytest._io import TerminalWriter
+
+from kernel_patches.kernel import Variant
+from tests.lab import CHECKOUT
+from tests.lab.errors import LabError, VmLostError
+from tests.lab.guest_tests import GuestTests
+from tests.lab.lab import machine
+from tests.lab.record import Record
+from tests.lab.vm import Vm, run_directory
+
+VM_ROOMS = {CHECKOUT / "tests" / room for room in ("kernel", "system", "lab/sample")}
+NEEDS_DEBUG = "needs the debug kernel: make test-debug"
+
+
+def runs_in_vm(item: pytest.Item) -> bool:
+    """Whether the test lies in one of the directories whose tests need our kernel."""
+    return not VM_ROOMS.isdisjoint(item.path.parents)
+
+
+class GuestFailure(TerminalRepr):
+    """A failure as the guest's pytest wrote it, with the crash line that the host's summary shows."""
+
+    def __init__(self, record: Record) -> None:
+        self._text = record.text
+        place = record.place
+        self.reprcrash = ReprFileLocation(place.path, place.line, place.message) if place else None
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        """Write the guest's text."""
+        tw.line(self._text)
+
+
+class VmRunner:
+    """Runs the VM's tests of a session, and replays what comes of them."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._variant = Variant(os.environ.get("RECLAIMD_LAB_KERNEL") or Variant.LAB)
+        self._open = ExitStack()
+        self._tests: GuestTests | None = None
+        self._lost: LabError | None = None
+        self._remaining: list[str] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which tests go to the VM, after all deselection."""
+        self._remaining = [
+            item.nodeid for item in session.items if runs_in_vm(item) and not self._skipped(item)
+        ]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Run one of the VM's tests; leaves all others to pytest."""
+        if not runs_in_vm(item):
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for report in self._reports(item):
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def pytest_sessionfinish(self) -> None:
+        """End the VM."""
+        self._open.close()
+
+    def _skipped(self, item: pytest.Item) -> bool:
+        return item.get_closest_marker("debug_kernel") is not None and self._variant is not Variant.DEBUG
+
+    def _reports(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
+        if self._skipped(item):
+            path, line, _ = item.location
+            skip = (str(CHECKOUT / path), (line or 0) + 1, f"Skipped: {NEEDS_DEBUG}")
+            yield _report(item, Record(item.nodeid, "skipped", "setup"), skip)
+        elif self._lost:
+            yield _report(item, Record(item.nodeid, "failed", "setup"), f"not run: {self._lost}")
+        else:
+            yield from self._run(item)
+
+    def _run(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
+        try:
+            tests = self._tests = self._tests or self._boot()
+            for record in tests.records(item.nodeid):
+                yield _report(item, record, _longrepr(record))
+            self._remaining.remove(item.nodeid)
+            if not self._remaining:
+                for complaint in tests.untold_complaints():
+                    text = f"the kernel complained outside of any test:\n{complaint.text}"
+                    yield _report(item, Record("kernel log", "failed", "teardown"), text)
+        except VmLostError as error:
+            self._lost = error
+            yield _report(item, Record(item.nodeid, "failed", "setup"), f"{error.console_tail}\n\n{error}")
+        except LabError as error:
+            self._lost = None if self._tests else error
+            yield _report(item, Record(item.nodeid, "failed", "setup"), str(error))
+
+    def _boot(self) -> GuestTests:
+        capture = self._config.pluginmanager.getplugin("capturemanager")
+        terminal = self._config.pluginmanager.getplugin("terminalreporter")
+        terminal.ensure_newline()
+        with capture.global_and_fixture_disabled():  # what is built, and with what, is for the person waiting
+            host_machine = machine(self._variant)
+        directory = self._open.enter_context(run_directory())
+        vm = self._open.enter_context(Vm(host_machine, directory))
+        show_output = self._config.getoption("capture") == "no"
+        tests = GuestTests(vm, directory / "pytest.log", show_output=show_output)
+        arguments = [f"--tb={self._config.getoption('tbstyle')}", *(["-s"] if show_output else [])]
+        tests.start(self._remaining, arguments)
+        return tests
+
+
+def _longrepr(record: Record) -> tuple[str, int, str] | TerminalRepr | None:
+    place = record.place
+    if record.outcome == "skipped" and place and record.expected_failure is None:
+        return (place.path, place.line, place.message)
+    return GuestFailure(record) if record.text else None
+
+
+def _report(
+    item: pytest.Item, record: Record, longrepr: tuple[str, int, str] | TerminalRepr | str | None
+) -> pytest.TestReport:
+    assert record.outcome != "done"  # for the type checker: GuestTests keeps those
+    report = pytest.TestReport(
+        nodeid=record.node_id,
+        location=item.location,
+        keywords={str(keyword): 1 for keyword in item.keywords},
+        outcome=record.outcome,
+        longrepr=longrepr,
+        when=record.when,
+        sections=record.sections,
+        duration=record.duration_s,
+        user_properties=list(record.properties),
+    )
+    if record.expected_failure is not None:
+        report.wasxfail = record.expected_failure  # pytest's own way to mark an xfail
+    return report
