@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""MEMCG_BPF_DELAY_DEFER: delays for charges that may not sleep, an extension of the interface."""
+
+from pathlib import Path
+
+import pytest
+
+from reclaimd.kernel.btf import Btf
+from tests.kernel.cgroups import Cgroup, Charger
+from tests.kernel.hooks import Hooks
+
+DELAY_MS = 300
+DELAY_S = DELAY_MS / 1000
+
+
+@pytest.fixture(scope="module")
+def defer() -> int:
+    """The flag's value, from where a program would take it."""
+    flag = Btf.parse(Path("/sys/kernel/btf/vmlinux")).enumerator(
+        "memcg_bpf_delay_flags", "MEMCG_BPF_DELAY_DEFER"
+    )
+    assert flag is not None
+    return flag
+
+
+@pytest.fixture
+def huge_pages_without_direct_reclaim() -> None:
+    """Faults take huge pages unasked for, and never reclaim for them: their charges may not sleep."""
+    settings = Path("/sys/kernel/mm/transparent_hugepage")
+    assert "[always]" in (settings / "enabled").read_text()
+    assert "[madvise]" in (settings / "defrag").read_text()
+
+
+@pytest.mark.usefixtures("huge_pages_without_direct_reclaim")
+def test_a_charge_that_may_not_sleep_is_not_delayed(hooks: Hooks, cgroup: Cgroup) -> None:
+    hooks.configure("delayed_cgroup_id", cgroup.cgroup_id)
+    hooks.configure("delay_ms", 2000)
+    with Charger(cgroup) as charger:
+        charger.anon(1)  # fills the stock that page tables are charged from, which may sleep
+        with hooks.attached("first", cgroup):
+            before = cgroup.keyed("memory.stat")["thp_fault_alloc"]
+            assert charger.huge(1) < 2
+            assert cgroup.keyed("memory.stat")["thp_fault_alloc"] == before + 1
+
+
+@pytest.mark.usefixtures("huge_pages_without_direct_reclaim")
+def test_it_is_delayed_on_the_return_to_user_space_if_the_program_says_so(
+    hooks: Hooks, cgroup: Cgroup, defer: int
+) -> None:
+    hooks.configure("delayed_cgroup_id", cgroup.cgroup_id)
+    hooks.configure("delay_ms", DELAY_MS | defer)
+    with hooks.attached("first", cgroup), Charger(cgroup) as charger:
+        before = cgroup.keyed("memory.stat")["thp_fault_alloc"]
+        assert charger.huge(3) >= 3 * DELAY_S
+        assert cgroup.keyed("memory.stat")["thp_fault_alloc"] == before + 3
+
+
+def test_a_charge_that_may_sleep_is_delayed_as_without_the_flag(
+    hooks: Hooks, cgroup: Cgroup, defer: int
+) -> None:
+    hooks.configure("delayed_cgroup_id", cgroup.cgroup_id)
+    hooks.configure("delay_ms", DELAY_MS | defer)
+    with hooks.attached("first", cgroup), Charger(cgroup) as charger:
+        assert DELAY_S <= charger.anon(64) < 10
+
+
+def test_a_deferred_delay_is_a_memory_stall(hooks: Hooks, cgroup: Cgroup, defer: int) -> None:
+    def stalled_us() -> int:
+        return int(cgroup.read("memory.pressure").split("total=")[1].split()[0])
+
+    hooks.configure("delayed_cgroup_id", cgroup.cgroup_id)
+    hooks.configure("delay_ms", DELAY_MS | defer)
+    with hooks.attached("first", cgroup), Charger(cgroup) as charger:
+        before_us = stalled_us()
+        charger.huge(1)
+        assert stalled_us() - before_us >= DELAY_MS * 1000
+
+
+def test_a_deferred_delay_ends_with_a_fatal_signal(hooks: Hooks, cgroup: Cgroup, defer: int) -> None:
+    hooks.configure("delayed_cgroup_id", cgroup.cgroup_id)
+    hooks.configure("delay_ms", 2000 | defer)
+    with hooks.attached("first", cgroup), Charger(cgroup) as charger:
+        charger.tell("huge 4")
+    # Leaving the charger kills it and waits until its cgroup is empty.

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The delay that memcg_charged returns."""
+
+import os
+import socket
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger
+from tests.kernel.hooks import Hook, Hooks
+
+CHARGE_BATCH_PAGES = 64
+PAGES = 10 * CHARGE_BATCH_PAGES
+DELAY_MS = 40
+JIFFY_S = 1 / 250  # CONFIG_HZ of the lab's kernels
+HUGE_PAGES = 8
+HUGE_BYTES = 2 << 20
+
+
+@pytest.fixture
+def leaf(cgroup: Cgroup) -> Cgroup:
+    return cgroup.child("leaf")
+
+
+@pytest.fixture
+def charger(hooks: Hooks, cgroup: Cgroup, leaf: Cgroup) -> Iterator[Charger]:
+    """A task whose charges are governed."""
+    with hooks.attached("first", cgroup), Charger(leaf) as made:
+        yield made
+
+
+def delay(hooks: Hooks, leaf: Cgroup, delay_ms: int) -> None:
+    """From here on, charges to the leaf are delayed."""
+    hooks.configure("delayed_cgroup_id", leaf.cgroup_id)
+    hooks.configure("delay_ms", delay_ms)
+    hooks.forget()
+
+
+def delayed_s(hooks: Hooks, leaf: Cgroup) -> float:
+    """The sum of all delays since delay(), which ends here."""
+    hooks.configure("delay_ms", 0)
+    return float(hooks.record(Hook.CHARGED, leaf).delay_ms) / 1000
+
+
+def test_delay_holds_up_the_charging_task_without_a_breach_of_memory_high(
+    hooks: Hooks, leaf: Cgroup, charger: Charger
+) -> None:
+    delay(hooks, leaf, DELAY_MS)
+    took_s = charger.anon(PAGES)
+    assert took_s >= delayed_s(hooks, leaf) >= 8 * DELAY_MS / 1000
+    assert leaf.keyed("memory.events")["high"] == 0
+
+
+def test_delay_is_a_lower_bound_where_memory_high_is_breached_too(
+    hooks: Hooks, leaf: Cgroup, charger: Charger
+) -> None:
+    leaf.write("memory.swap.max", "0")  # reclaim cannot help
+    # So much that the breach, and the penalty for it, is small in proportion.
+    charger.anon(16 * PAGES)
+    leaf.write("memory.high", str((leaf.usage_pages + PAGES // 2) * PAGE_BYTES))
+    delay(hooks, leaf, DELAY_MS)
+    took_s = charger.anon(PAGES)
+    assert took_s >= delayed_s(hooks, leaf) >= 8 * DELAY_MS / 1000
+    assert leaf.keyed("memory.events")["high"] > 0
+
+
+def test_no_delay_where_none_is_asked_for(hooks: Hooks, cgroup: Cgroup, leaf: Cgroup) -> None:
+    sibling = cgroup.child("sibling")
+    with hooks.attached("first", cgroup), Charger(sibling) as charger:
+        delay(hooks, leaf, 1000)
+        assert charger.anon(PAGES) < 1
+        assert hooks.calls(Hook.CHARGED, sibling) >= 8
+
+
+def test_delay_of_a_millisecond_is_not_rounded_up_to_jiffies(
+    hooks: Hooks, leaf: Cgroup, charger: Charger
+) -> None:
+    delay(hooks, leaf, 1)
+    took_s = [charger.anon(CHARGE_BATCH_PAGES) for _ in range(50)]
+    calls = hooks.calls(Hook.CHARGED, leaf)
+    assert sum(took_s) >= delayed_s(hooks, leaf) == calls / 1000
+    assert calls >= 45
+    assert statistics.median(took_s) < JIFFY_S
+
+
+def test_delay_does_not_hold_up_who_charges_from_an_interrupt(
+    hooks: Hooks, leaf: Cgroup, charger: Charger
+) -> None:
+    """A datagram is charged to its receiver in the softirq of whoever sends it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect(("127.0.0.1", charger.ask("sink")))
+        delay(hooks, leaf, 500)
+        start_s = time.monotonic()
+        for _ in range(300):
+            sender.send(bytes(8192))
+        took_s = time.monotonic() - start_s
+        assert hooks.record(Hook.CHARGED, leaf).last_tgid == os.getpid()
+        assert took_s < delayed_s(hooks, leaf) / 2
+
+
+def test_delay_does_not_hold_up_a_charge_that_may_not_sleep(
+    hooks: Hooks, leaf: Cgroup, charger: Charger, huge_pages: Path
+) -> None:
+    (huge_pages / "defrag").write_text("never")
+    delay(hooks, leaf, 500)
+    took_s = charger.huge(HUGE_PAGES)
+    assert leaf.keyed("memory.stat")["anon_thp"] == HUGE_PAGES * HUGE_BYTES
+    assert delayed_s(hooks, leaf) >= HUGE_PAGES * 0.5
+    assert took_s < HUGE_PAGES * 0.5 / 2
