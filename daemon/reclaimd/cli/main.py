@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command `reclaimd`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from reclaimd import __version__
+from reclaimd.backend.bpf import open_backend
+from reclaimd.cgroup.host import find_cgroup_root
+from reclaimd.cli.check import check
+from reclaimd.config import load_config
+from reclaimd.config.problem import InvalidConfigError
+from reclaimd.errors import ReclaimdError
+from reclaimd.kernel.probe import probe
+from reclaimd.service.lifecycle import serve
+from reclaimd.service.log import stderr_logger
+
+DEFAULT_CONFIG = Path("/etc/reclaimd/reclaimd.yaml")
+
+EXIT_STATUSES = """\
+exit status:
+   0  done; for run: stopped by SIGTERM or SIGINT, with everything detached
+   1  failed at run time, for example because the port for metrics is in use
+   2  the command line is wrong
+  69  this host or its kernel cannot do it; `reclaimd probe` says what is missing
+  77  not permitted; run it as root
+  78  the configuration cannot be used
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except ReclaimdError as error:
+        print(_line(error), file=sys.stderr)
+        return error.exit_status
+    return status
+
+
+def _line(error: ReclaimdError) -> str:
+    # Lines that start with a place in a file are left so, for editors to follow.
+    return str(error) if isinstance(error, InvalidConfigError) else f"reclaimd: {error}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="reclaimd",
+        description="Keeps memory cgroups below their limits in the background.",
+        epilog=EXIT_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"reclaimd {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", help="govern until told to stop (SIGTERM or SIGINT)"))
+    _add_check(commands.add_parser("check", help="validate a configuration; needs no privileges"))
+    _add_probe(commands.add_parser("probe", help="say what this host offers and what is missing to run"))
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=DEFAULT_CONFIG,
+        help="the configuration (default: %(default)s)",
+    )
+    parser.set_defaults(command=_run)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Prints every mistake in the file and, where cgroup2 can be read, what the policies come to."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="the configuration")
+    parser.add_argument(
+        "--cgroup-root",
+        type=Path,
+        metavar="DIR",
+        help="a tree of cgroups to resolve the policies for (default: where cgroup2 is mounted)",
+    )
+    parser.set_defaults(command=lambda options: check(options.file, options.cgroup_root))
+
+
+def _add_probe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_probe)
+
+
+def _run(options: argparse.Namespace) -> int:
+    loaded = load_config(options.config)
+    with stderr_logger(loaded.config.log) as logger:
+        serve(loaded, find_cgroup_root(), open_backend, logger)
+    return 0
+
+
+def _probe(options: argparse.Namespace) -> int:
+    report = probe()
+    print(report.as_json() if options.json else report.as_text())
+    error = report.error()
+    return error.exit_status if error else 0

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Serves the metrics over HTTP: the loop takes connections, a thread for each of them answers."""
+
+import errno
+import ipaddress
+import socket
+import socketserver
+import sys
+from typing import Any, cast
+from wsgiref.simple_server import WSGIRequestHandler
+
+from prometheus_client.exposition import ThreadingWSGIServer, make_wsgi_app
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from reclaimd.config.listen import ListenAddress
+from reclaimd.errors import NotPermittedError, ReclaimdError
+
+#: How long a client may keep a thread waiting for its request, or for its reading of the answer.
+CLIENT_TIMEOUT_S = 30
+
+
+class MetricsServer:
+    """Listens from its making to close(); whoever waits on fileno() calls accept().
+
+    Args:
+        collector: what is served, collected anew for each scrape.
+        listen: where to; any free port for port 0.
+
+    Raises:
+        NotPermittedError: the port is for privileged programs.
+        ReclaimdError: the address cannot be had, as when another program listens there.
+    """
+
+    def __init__(self, collector: Collector, listen: ListenAddress) -> None:
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(collector)
+        kind = _Server6 if ipaddress.ip_address(listen.host).version == 6 else _Server
+        try:
+            self._server = kind((listen.host, listen.port), _QuietHandler)
+        except OSError as error:
+            raise _listen_error(error, listen) from error
+        self._server.set_app(make_wsgi_app(registry))
+        self.address = ListenAddress(listen.host, self._server.server_port)
+
+    def fileno(self) -> int:
+        """Return the fd that is readable when a connection waits."""
+        return self._server.fileno()
+
+    def accept(self) -> None:
+        """Give the connection that waits, if there is one, to a thread of its own; never blocks."""
+        self._server.handle_request()
+
+    def close(self) -> None:
+        """Stop listening; scrapes that are being answered may end after this returns."""
+        self._server.server_close()
+
+
+class _Server(ThreadingWSGIServer):
+    # Of handle_request(): a client that has already given up must not make the loop wait for the next.
+    timeout = 0
+
+    def server_bind(self) -> None:
+        # Not http.server's way, which asks a resolver for the host's name and so may wait for a network.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = cast("tuple[str, int]", self.server_address[:2])
+        self.setup_environ()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  socketserver's signature
+        """Say nothing of a client that breaks off or stalls; its connection is closed."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _QuietHandler(WSGIRequestHandler):
+    timeout = CLIENT_TIMEOUT_S
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  http.server's signature
+        """Say nothing: that a scrape came is no news."""
+
+
+def _listen_error(error: OSError, listen: ListenAddress) -> ReclaimdError:
+    if error.errno == errno.EADDRINUSE:
+        hint = "end the program that listens there, or set metrics.listen to another port"
+        return ReclaimdError(f"cannot serve metrics on {listen}: the port is in use", hint=hint)
+    kind = NotPermittedError if isinstance(error, PermissionError) else ReclaimdError
+    reason = error.strerror or error
+    return kind(f"cannot serve metrics on {listen}: {reason}", hint="set metrics.listen to another address")

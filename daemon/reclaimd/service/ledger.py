@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is in force and what it has done: the backend, its rules and the episodes seen, behind one lock.
+
+The loop applies rules and takes events, a scrape reads from a thread of its own. A backend need not be safe
+against that, so every call to it goes through here, one at a time. A scrape may so hold up the loop for as
+long as reading the statistics takes; the kernel goes on reclaiming meanwhile.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reclaimd.backend.base import Backend, CgroupGone, Counters, EpisodeEnded, Event, StopReason
+from reclaimd.policy.rule import Rule
+
+#: Names of cgroups that lost their rule, kept for the events about them that are still on their way.
+MAX_FORMER_NAMES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What people call a governed cgroup: its path below the cgroup2 root and the policy that governs it."""
+
+    cgroup: str
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One rule in force and what it has done; no counters where the backend has none for it (yet)."""
+
+    rule: Rule
+    counters: Counters | None
+    episodes_by_reason: Mapping[StopReason, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every account at one moment, and the events that the kernel had no room for so far."""
+
+    accounts: tuple[Account, ...]
+    dropped_events: int
+
+
+class Ledger:
+    """Owns a backend from its opening to its closing; every method may be called from any thread.
+
+    Args:
+        backend: without rules yet.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._lock = threading.Lock()
+        self._rules: dict[int, Rule] = {}
+        self._former_names: dict[int, Name] = {}
+        self._reasons: dict[int, Counter[StopReason]] = {}
+        self._closed = False
+
+    @property
+    def backend_name(self) -> str:
+        """The backend's name, such as "bpf"."""
+        return self._backend.name
+
+    @property
+    def rules(self) -> Mapping[int, Rule]:
+        """The rules in force by cgroup id; another mapping whenever they change."""
+        return self._rules
+
+    def apply(self, rules: Sequence[Rule]) -> None:
+        """Replace the rules in force.
+
+        Raises:
+            HostError: the backend cannot; what was in force still is.
+        """
+        with self._lock:
+            self._backend.apply(rules)
+            self._replace({rule.cgroup_id: rule for rule in rules})
+
+    def pollables(self) -> list[int]:
+        """Return the fds to wait on; changes with each apply() and take_events()."""
+        with self._lock:
+            return list(self._backend.pollables())
+
+    def take_events(self) -> list[Event]:
+        """Return what happened since the last call, and count the episodes by why they ended; never blocks."""
+        with self._lock:
+            events = self._backend.events()
+            self._count(event for event in events if isinstance(event, EpisodeEnded))
+            gone = {event.cgroup_id for event in events if isinstance(event, CgroupGone)}
+            if gone & self._rules.keys():
+                self._replace({key: rule for key, rule in self._rules.items() if key not in gone})
+            return events
+
+    def name_of(self, cgroup_id: int) -> Name | None:
+        """Return the name of a cgroup that is governed or lately was."""
+        if rule := self._rules.get(cgroup_id):
+            return Name(rule.path, rule.policy)
+        return self._former_names.get(cgroup_id)
+
+    def snapshot(self) -> Snapshot:
+        """Return all accounts as they stand; empty once closed."""
+        with self._lock:
+            if self._closed:
+                return Snapshot((), 0)
+            counters = self._backend.stats()
+            accounts = tuple(
+                Account(rule, counters.get(cgroup_id), dict(self._reasons.get(cgroup_id, {})))
+                for cgroup_id, rule in self._rules.items()
+            )
+            return Snapshot(accounts, self._backend.dropped_events())
+
+    def close(self) -> None:
+        """Detach everything; idempotent."""
+        with self._lock:
+            self._closed = True
+            self._rules = {}
+            self._backend.close()
+
+    def _count(self, episodes: Iterable[EpisodeEnded]) -> None:
+        for episode in episodes:
+            if episode.cgroup_id in self._rules:
+                self._reasons.setdefault(episode.cgroup_id, Counter())[episode.reason] += 1
+
+    def _replace(self, rules: dict[int, Rule]) -> None:
+        for cgroup_id in self._rules.keys() - rules.keys():
+            self._forget(cgroup_id)
+        self._rules = rules
+
+    def _forget(self, cgroup_id: int) -> None:
+        rule = self._rules[cgroup_id]
+        self._reasons.pop(cgroup_id, None)
+        self._former_names[cgroup_id] = Name(rule.path, rule.policy)
+        if len(self._former_names) > MAX_FORMER_NAMES:
+            del self._former_names[next(iter(self._former_names))]

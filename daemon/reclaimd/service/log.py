@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemon's log: structured lines, written by a thread of their own.
+
+A reader of standard error that stops reading must not stop the loop, least of all while memory is short.
+So a line is rendered where it arises and handed to a writer thread through a bounded queue; when that is
+full the line is dropped, and the next one that is written says how many were.
+"""
+
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import cast
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from reclaimd.config.models import Log, LogFormat
+
+_LEVELS = logging.getLevelNamesMapping()
+
+MAX_QUEUED_LINES = 1024
+# How long close() waits for a reader that does not read.
+CLOSE_TIMEOUT_S = 1.0
+
+
+class LineWriter:
+    """Writes lines to a file descriptor without ever making the caller wait.
+
+    It has the methods that structlog asks of the logger it wraps: one for each level, all the same.
+
+    Args:
+        fd: where to; stays the caller's to close.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lines: queue.Queue[str | None] = queue.Queue(MAX_QUEUED_LINES)
+        self._closed = False
+        self.dropped_lines = 0
+        # A daemon thread: one that hangs in write() must not keep the process from ending.
+        self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
+        self._thread.start()
+
+    def msg(self, line: str) -> None:
+        """Queue one line; dropped and counted when the queue is full."""
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self.dropped_lines += 1
+
+    debug = info = warning = error = critical = msg
+
+    def close(self) -> None:
+        """Write what is queued, waiting at most CLOSE_TIMEOUT_S for it; idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._lines.put(None, timeout=CLOSE_TIMEOUT_S)
+        except queue.Full:
+            return
+        self._thread.join(CLOSE_TIMEOUT_S)
+
+    def _write_all(self) -> None:
+        while (line := self._lines.get()) is not None:
+            data = (line + "\n").encode("utf-8", "backslashreplace")
+            # When nobody reads any more (EPIPE, EIO), there is no better place to say so.
+            with suppress(OSError):
+                while data:
+                    data = data[os.write(self._fd, data) :]
+
+
+class _DroppedLines:
+    """A processor that adds to a line how many have been dropped so far, when that is news."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        self._writer = writer
+        self._told = 0
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        # Should this line be dropped too, the number changes again and the next one tells.
+        if self._writer.dropped_lines != self._told:
+            event["dropped_lines"] = self._told = self._writer.dropped_lines
+        return event
+
+
+def make_logger(writer: LineWriter, settings: Log, *, on_terminal: bool) -> FilteringBoundLogger:
+    """Make the logger whose lines go to a writer.
+
+    Args:
+        writer: takes the rendered lines.
+        settings: which lines, and how they look.
+        on_terminal: whether a terminal shows them; decides how they look where settings leave it open.
+    """
+    logger = structlog.wrap_logger(
+        writer,
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _DroppedLines(writer),
+            _renderer(settings.format, on_terminal=on_terminal),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level.upper()]),
+    )
+    return cast(FilteringBoundLogger, logger.bind())
+
+
+def _renderer(log_format: LogFormat, *, on_terminal: bool) -> Processor:
+    if log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and on_terminal):
+        return structlog.dev.ConsoleRenderer(colors=on_terminal)
+    return structlog.processors.JSONRenderer()
+
+
+@contextmanager
+def stderr_logger(settings: Log) -> Iterator[FilteringBoundLogger]:
+    """Make the logger that writes to standard error, and write what is queued when the context ends."""
+    fd = sys.stderr.fileno()
+    writer = LineWriter(fd)
+    try:
+        yield make_logger(writer, settings, on_terminal=os.isatty(fd))
+    finally:
+        writer.close()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The configuration and the cgroups of the moment to rules."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from mmap import PAGESIZE as PAGE_BYTES
+from pathlib import Path
+
+from structlog.typing import FilteringBoundLogger
+
+from reclaimd.cgroup.facts import survey
+from reclaimd.cgroup.tree import walk
+from reclaimd.cgroup.watch import TreeWatch
+from reclaimd.config import LoadedConfig
+from reclaimd.config.problem import Problem, Severity
+from reclaimd.errors import HostError
+from reclaimd.policy.match import Interest
+from reclaimd.policy.resolve import resolve
+from reclaimd.policy.rule import Rule
+from reclaimd.service.limits import LimitWatch
+
+
+class Resolver:
+    """Resolves a configuration for the cgroups of the moment, and logs each problem when it arises.
+
+    Args:
+        loaded: the configuration.
+        root: where cgroup2 is mounted.
+        logger: where to say what is wrong.
+
+    Raises:
+        HostError: the tree cannot be watched.
+    """
+
+    def __init__(self, loaded: LoadedConfig, root: Path, logger: FilteringBoundLogger) -> None:
+        self._loaded = loaded
+        self._root = root
+        self._logger = logger
+        self._interest = Interest(loaded.config)
+        self._known_problems: frozenset[Problem] = frozenset()
+        with ExitStack() as stack:
+            # From here on nothing is missed: the watches are there before the tree is first read.
+            self._tree = stack.enter_context(TreeWatch(root, self._interest))
+            self._limits = stack.enter_context(LimitWatch(root))
+            self._watches = stack.pop_all()
+
+    def pollables(self) -> tuple[int, ...]:
+        """Return the fds that are readable when take_changes() has something to tell."""
+        return self._tree.fileno(), self._limits.fileno()
+
+    def take_changes(self) -> bool:
+        """Tell whether rules() may return something else since the last call; never blocks.
+
+        Raises:
+            HostError: the kernel's limit on watches is reached.
+        """
+        written = self._limits.read()
+        return bool(self._tree.read()) or written
+
+    def close(self) -> None:
+        """End the watches."""
+        self._watches.close()
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the rules for the cgroups that there are, by path.
+
+        Raises:
+            HostError: the tree cannot be read or watched.
+        """
+        try:
+            matching = [cgroup.path for cgroup in walk(self._root) if self._interest.matches(cgroup.path)]
+            self._limits.follow(matching)
+            resolution = resolve(self._loaded, survey(self._root), page_bytes=PAGE_BYTES)
+        except OSError as error:
+            raise HostError(f"cannot read the cgroup tree: {error}") from error
+        self._report(resolution.problems)
+        return resolution.rules
+
+    def _report(self, problems: Sequence[Problem]) -> None:
+        for problem in problems:
+            if problem not in self._known_problems:
+                is_warning = problem.severity is Severity.WARNING
+                (self._logger.warning if is_warning else self._logger.error)(str(problem))
+        self._known_problems = frozenset(problems)

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The bpf backend by itself: rules replaced, attachments moved, failures undone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reclaimd.backend.base import CgroupGone, EpisodeEnded, StopReason
+from reclaimd.backend.bpf import BpfBackend, open_backend
+from reclaimd.backend.bpf.programs import Programs
+from reclaimd.errors import HostError
+from reclaimd.kernel.ids import link_ids
+from reclaimd.kernel.link import attach_struct_ops
+from reclaimd.policy.rule import BackPressure, Rule
+from tests.kernel.cgroups import ROOT, Cgroup, Charger, until
+
+MIB_PAGES = 256
+
+
+@pytest.fixture
+def backend() -> Iterator[BpfBackend]:
+    backend = open_backend(ROOT)
+    yield backend
+    backend.close()
+
+
+def _rule(cgroup: Cgroup, start_mib: int = 8, stop_mib: int = 6, **more: BackPressure | None) -> Rule:
+    return Rule(
+        cgroup_id=cgroup.cgroup_id,
+        path=f"/{cgroup.path.relative_to(ROOT)}",
+        policy="test",
+        start_pages=start_mib * MIB_PAGES,
+        stop_pages=stop_mib * MIB_PAGES,
+        back_pressure=more.get("back_pressure"),
+        limit_pages=None,
+    )
+
+
+def _charge(cgroup: Cgroup, disk: Path, mib: int = 16) -> None:
+    with Charger(cgroup) as charger:
+        charger.file(disk / "file", mib * MIB_PAGES)
+
+
+def _triggers(backend: BpfBackend, cgroup: Cgroup) -> int:
+    return backend.stats()[cgroup.cgroup_id].triggers
+
+
+def test_an_episode_brings_usage_down_to_stop(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+    leaf = batch.child("leaf")
+    backend.apply([_rule(leaf)])
+    _charge(leaf, disk)
+    for _ in until():
+        if leaf.usage_pages < 8 * MIB_PAGES:
+            break
+    events = [event for event in backend.events() if isinstance(event, EpisodeEnded)]
+    assert events
+    assert events[0].usage_started_pages >= 8 * MIB_PAGES
+    below = [event for event in events if event.reason is StopReason.BELOW_STOP]
+    assert all(event.usage_ended_pages <= 6 * MIB_PAGES for event in below)
+
+
+def test_only_the_topmost_of_nested_cgroups_is_linked(backend: BpfBackend, batch: Cgroup) -> None:
+    inner = batch.child("slice")
+    leaf = inner.child("leaf")
+    before = link_ids()
+    backend.apply([_rule(batch), _rule(inner), _rule(leaf)])
+    assert len(link_ids() - before) == 1
+
+
+def test_nested_rules_all_hold(backend: BpfBackend, batch: Cgroup) -> None:
+    inner = batch.child("slice")
+    leaf = inner.child("leaf")
+    backend.apply([_rule(batch, 12, 10), _rule(inner, 10, 8), _rule(leaf, 8, 6)])
+    leaf.write("memory.swap.max", "0")  # so that usage gets to each threshold, whatever the passes do
+    with Charger(leaf) as charger:
+        charger.anon(16 * MIB_PAGES)
+        for _ in until():
+            if all(_triggers(backend, cgroup) for cgroup in (batch, inner, leaf)):
+                break
+
+
+def test_a_rule_below_stays_in_force_when_the_one_above_goes(
+    backend: BpfBackend, batch: Cgroup, disk: Path
+) -> None:
+    leaf = batch.child("leaf")
+    backend.apply([_rule(batch), _rule(leaf)])
+    backend.apply([_rule(leaf)])
+    _charge(leaf, disk)
+    assert _triggers(backend, leaf)
+    assert batch.cgroup_id not in backend.stats()
+
+
+def test_a_rule_above_takes_over_the_attachment(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+    leaf = batch.child("leaf")
+    before = link_ids()
+    backend.apply([_rule(leaf)])
+    _charge(leaf, disk)
+    counted = _triggers(backend, leaf)
+    backend.apply([_rule(batch, 10, 8), _rule(leaf)])
+    for _ in until():
+        if len(link_ids() - before) == 1:
+            break
+    (disk / "file").unlink()
+    _charge(leaf, disk)
+    assert _triggers(backend, leaf) > counted, "and the counters went on"
+
+
+def test_replacing_a_rule_keeps_its_counters(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+    leaf = batch.child("leaf")
+    backend.apply([_rule(leaf)])
+    _charge(leaf, disk)
+    counted = backend.stats()[leaf.cgroup_id]
+    backend.apply([_rule(leaf, 9, 7)])
+    after = backend.stats()[leaf.cgroup_id]
+    assert counted.triggers
+    assert after.triggers >= counted.triggers
+    assert after.pages_reclaimed >= counted.pages_reclaimed
+
+
+def test_a_cgroup_that_is_gone_already_is_left_out(backend: BpfBackend, batch: Cgroup) -> None:
+    leaf, passing = batch.child("leaf"), batch.child("passing")
+    rules = [_rule(leaf), _rule(passing)]
+    passing.remove()
+    backend.apply(rules)
+    assert leaf.cgroup_id in backend.stats()
+
+
+def test_a_path_that_another_cgroup_has_taken_is_left_alone(backend: BpfBackend, batch: Cgroup) -> None:
+    leaf = batch.child("leaf")
+    rule = _rule(leaf)
+    leaf.remove()
+    batch.child("leaf")
+    before = link_ids()
+    backend.apply([rule])
+    assert link_ids() == before
+
+
+def test_the_removal_of_a_governed_cgroup_is_reported_once(backend: BpfBackend, batch: Cgroup) -> None:
+    leaf = batch.child("leaf")
+    gone = leaf.cgroup_id
+    backend.apply([_rule(leaf)])
+    leaf.remove()
+    events = []
+    for _ in until():
+        events += backend.events()
+        if events:
+            break
+    for _ in range(3):
+        events += backend.events()
+    assert events == [CgroupGone(gone)]
+    assert gone not in backend.stats()
+
+
+def test_a_refused_attachment_leaves_the_old_rules_in_force(
+    backend: BpfBackend, batch: Cgroup, disk: Path
+) -> None:
+    leaf, taken = batch.child("leaf"), batch.child("taken")
+    backend.apply([_rule(leaf)])
+    other = Programs.load()
+    try:
+        with (
+            taken.opened() as fd,
+            attach_struct_ops(other.ops, fd),
+            pytest.raises(HostError, match="other BPF programs are attached"),
+        ):
+            backend.apply([_rule(leaf, 10, 9), _rule(taken)])
+    finally:
+        other.close()
+    _charge(leaf, disk, 9)
+    assert _triggers(backend, leaf), "at 8 MiB, as before"
+    assert taken.cgroup_id not in backend.stats()
+
+
+def test_charges_near_the_limit_are_delayed(backend: BpfBackend, batch: Cgroup) -> None:
+    leaf = batch.child("leaf")
+    leaf.write("memory.swap.max", "0")
+    pressure = BackPressure(start_pages=9 * MIB_PAGES, full_pages=12 * MIB_PAGES, max_delay_ms=20)
+    backend.apply([_rule(leaf, back_pressure=pressure)])
+    with Charger(leaf) as charger:
+        charger.anon(11 * MIB_PAGES)
+    counters = backend.stats()[leaf.cgroup_id]
+    assert counters.delays
+    assert counters.delays <= counters.delay_ms <= 20 * counters.delays
+
+
+def test_an_episode_that_gets_nowhere_gives_up(backend: BpfBackend, batch: Cgroup) -> None:
+    leaf = batch.child("leaf")
+    leaf.write("memory.swap.max", "0")
+    backend.apply([_rule(leaf)])
+    with Charger(leaf) as charger:
+        charger.anon(12 * MIB_PAGES)
+        events = []
+        for _ in until():
+            events += backend.events()
+            if events:
+                break
+    ended = [event for event in events if isinstance(event, EpisodeEnded)]
+    assert ended[0].reason is StopReason.NO_PROGRESS
+    assert backend.stats()[leaf.cgroup_id].give_ups

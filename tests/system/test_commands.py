@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The commands that look and do nothing, on the patched kernel."""
+
+import json
+from pathlib import Path
+
+from tests.kernel.cgroups import Cgroup
+from tests.system.daemon import run_reclaimd
+from tests.system.load import limited
+
+VALID = """\
+policies:
+  - name: batch
+    match: /batch/*
+    reclaim: {start: 75%, stop: 50%}
+"""
+
+
+def test_probe_says_that_this_kernel_can() -> None:
+    ended = run_reclaimd("probe")
+    assert (ended.status, ended.lines) == (0, [])
+    assert ended.out.splitlines()[-1] == "reclaimd can run here"
+
+
+def test_probe_as_json_lacks_nothing() -> None:
+    ended = run_reclaimd("probe", "--json")
+    report = json.loads(ended.out)
+    assert (ended.status, report["can_run"]) == (0, True)
+    assert [found["name"] for found in report["findings"] if not found["present"]] == []
+
+
+def test_check_shows_what_the_policies_come_to(batch: Cgroup, config: Path) -> None:
+    limited(batch, "a", 32)
+    config.write_text(VALID)
+    ended = run_reclaimd("check", str(config))
+    assert (ended.status, ended.lines) == (0, [])
+    assert ended.out.splitlines()[-1].split() == ["/batch/a", "batch", "24MiB", "16MiB", "32MiB", "none"]

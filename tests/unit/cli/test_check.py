@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`reclaimd check` says what a configuration comes to."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reclaimd.cli.main import main
+from tests.unit.fake_cgroupfs import FakeCgroupfs
+
+MIB = 1 << 20
+
+TWO = """\
+policies:
+  - name: batch
+    match: /batch/*
+    reclaim: {start: 75%, stop: 50%}
+    back_pressure: {start: 90%, max_delay: 40ms}
+  - name: web
+    match: /web
+    reclaim: {start: 1GiB, stop: 1000MiB}
+"""
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    """A valid configuration of two policies."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(TWO)
+    return path
+
+
+def check(policy: Path, cgroupfs: FakeCgroupfs) -> int:
+    """Check a configuration against a fake tree."""
+    return main(["check", str(policy), "--cgroup-root", str(cgroupfs.root)])
+
+
+def test_every_rule_is_a_line_of_a_table(
+    policy: Path, cgroupfs: FakeCgroupfs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cgroupfs.add("/batch/a", max_bytes=40 * MIB)
+    cgroupfs.add("/web")
+    assert check(policy, cgroupfs) == os.EX_OK
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        [f"{policy}:", "valid,", "2", "policies"],
+        ["CGROUP", "POLICY", "START", "STOP", "LIMIT", "BACK-PRESSURE"],
+        ["/batch/a", "batch", "30MiB", "20MiB", "40MiB", "from", "36MiB,", "up", "to", "40ms"],
+        ["/web", "web", "1GiB", "1000MiB", "max", "none"],
+    ]
+
+
+def test_a_match_that_matches_nothing_is_a_warning(
+    policy: Path, cgroupfs: FakeCgroupfs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cgroupfs.add("/batch/a", max_bytes=40 * MIB)
+    assert check(policy, cgroupfs) == os.EX_OK
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{policy}:7:12: warning: policy 'web': matches no cgroup")
+
+
+def test_a_percentage_without_a_limit_is_an_error(
+    policy: Path, cgroupfs: FakeCgroupfs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cgroupfs.add("/batch/a")
+    cgroupfs.add("/web")
+    assert check(policy, cgroupfs) == os.EX_CONFIG
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{policy}:4:22: policy 'batch', cgroup /batch/a: ")
+    assert "no memory.max" in line
+
+
+def test_without_a_tree_the_file_alone_is_checked(
+    policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    not_a_tree = tmp_path / "file"
+    not_a_tree.write_text("")
+    assert main(["check", str(policy), "--cgroup-root", str(not_a_tree)]) == os.EX_OK
+    out = capsys.readouterr().out
+    assert "valid, 2 policies" in out
+
+
+def test_one_policy_is_not_policies(
+    policy: Path, cgroupfs: FakeCgroupfs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy.write_text(TWO.partition("  - name: web")[0])
+    cgroupfs.add("/batch/a", max_bytes=40 * MIB)
+    assert check(policy, cgroupfs) == os.EX_OK
+    assert capsys.readouterr().out.splitlines()[0] == f"{policy}: valid, 1 policy"

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Log lines: what they look like, and that no reader can hold the daemon up."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reclaimd.config.models import Log, LogFormat, LogLevel
+from reclaimd.service import log
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe, which nobody reads but the test itself."""
+    read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
+    yield read_fd, write_fd
+    os.close(read_fd)
+    os.close(write_fd)
+
+
+def logged(path: Path, log_format: str, *, on_terminal: bool = False) -> str:
+    """Log one line of one field to *path*, and return what it holds then."""
+    with path.open("wb") as file:
+        writer = log.LineWriter(file.fileno())
+        logger = log.make_logger(writer, Log(format=LogFormat(log_format)), on_terminal=on_terminal)
+        logger.info("episode", cgroup="/batch/a", passes=3)
+        writer.close()
+    return path.read_text()
+
+
+def test_json_is_one_object_a_line_with_level_and_time(tmp_path: Path) -> None:
+    record = json.loads(logged(tmp_path / "log", "json"))
+    assert record.pop("timestamp").endswith("Z")
+    assert record == {"event": "episode", "cgroup": "/batch/a", "passes": 3, "level": "info"}
+
+
+def test_console_shows_the_event_and_its_fields(tmp_path: Path) -> None:
+    line = logged(tmp_path / "log", "console")
+    assert "episode" in line
+    assert "cgroup=/batch/a" in line
+    assert line.count("\n") == 1
+
+
+def test_a_line_that_is_no_utf8_is_written_escaped(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as file:
+        writer = log.LineWriter(file.fileno())
+        writer.msg(os.fsdecode(b"/batch/\xff"))
+        writer.close()
+    assert (tmp_path / "log").read_bytes() == b"/batch/\\udcff\n"
+
+
+def test_a_reader_that_does_not_read_holds_nobody_up(pipe: tuple[int, int]) -> None:
+    writer = log.LineWriter(pipe[1])
+    before = time.monotonic()
+    for _ in range(log.MAX_QUEUED_LINES * 4):
+        writer.msg("x" * 1000)
+    writer.close()
+    assert time.monotonic() - before < 3 * log.CLOSE_TIMEOUT_S
+
+
+def test_dropped_lines_are_counted_in_the_log_once_it_is_read_again(pipe: tuple[int, int]) -> None:
+    writer = log.LineWriter(pipe[1])
+    logger = log.make_logger(writer, Log(format=LogFormat.JSON), on_terminal=False)
+    total = log.MAX_QUEUED_LINES * 4
+    for _ in range(total):
+        logger.info("x" * 1000)
+    with os.fdopen(os.dup(pipe[0]), "r") as reader:
+        # What is read makes room in the queue for one more line at least.
+        for _ in range(log.MAX_QUEUED_LINES):
+            reader.readline()
+        logger.info("the last")
+        while (record := json.loads(reader.readline()))["event"] != "the last":
+            assert "dropped_lines" not in record
+    assert 0 < record["dropped_lines"] < total
+    writer.close()
+
+
+def test_a_reader_that_has_gone_harms_nobody() -> None:
+    read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
+    os.close(read_fd)
+    writer = log.LineWriter(write_fd)
+    writer.msg("nobody reads this")
+    writer.msg("nor this")
+    writer.close()
+    os.close(write_fd)
+
+
+@pytest.mark.parametrize(
+    ("log_format", "on_terminal", "is_json"),
+    [("auto", True, False), ("auto", False, True), ("json", True, True), ("console", False, False)],
+)
+def test_people_get_lines_and_programs_get_json_unless_the_configuration_decides(
+    tmp_path: Path, *, log_format: str, on_terminal: bool, is_json: bool
+) -> None:
+    text = logged(tmp_path / "log", log_format, on_terminal=on_terminal)
+    assert text.startswith("{") is is_json
+
+
+def test_lines_below_the_level_are_left_out(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as file:
+        writer = log.LineWriter(file.fileno())
+        logger = log.make_logger(writer, Log(level=LogLevel.WARNING), on_terminal=False)
+        logger.info("episode")
+        logger.warning("kept the old rules")
+        writer.close()
+    assert json.loads((tmp_path / "log").read_text())["event"] == "kept the old rules"
