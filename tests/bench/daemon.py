@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The real daemon, run in the guest for as long as there are runs to measure."""
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import exposition
+
+START_LIMIT_S = 120.0
+STOP_LIMIT_S = 30.0
+POLL_INTERVAL_S = 0.05
+SCRAPE_LIMIT_S = 10.0
+LOG_TAIL_LINES = 20
+PAGE_BYTES = 4096
+
+
+class DaemonError(Exception):
+    """The daemon did not do what the demo needs; the message ends with what it logged last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the daemon counted for one cgroup."""
+
+    episodes: int
+    passes: int
+    pages_reclaimed: int
+
+
+NOTHING = Totals(0, 0, 0)
+
+
+def totals(series: Sequence[exposition.Series], cgroup: str) -> Totals:
+    """Pick the counters of *cgroup* (its path below the cgroup2 root) out of a scrape."""
+    names = ("reclaimd_episodes_total", "reclaimd_passes_total", "reclaimd_reclaimed_bytes_total")
+    episodes, passes, reclaimed_bytes = (
+        int(exposition.total(series, name, cgroup=cgroup) or 0) for name in names
+    )
+    return Totals(episodes, passes, reclaimed_bytes // PAGE_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSetup:
+    """How the daemon is started, where it is scraped, and what its log is appended to."""
+
+    config: Path
+    metrics_url: str
+    log: Path
+
+
+class Daemon:
+    """A running daemon."""
+
+    def __init__(self, process: subprocess.Popen[bytes], setup: DaemonSetup) -> None:
+        self._process = process
+        self._setup = setup
+
+    def wait_until_in_force(self, cgroup: str) -> None:
+        """Wait until a rule for *cgroup* is in force.
+
+        Raises:
+            DaemonError: the daemon ended, or is not that far after START_LIMIT_S.
+        """
+        deadline_s = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline_s:
+            if self._process.poll() is not None:
+                raise self._error(f"ended with status {self._process.returncode}")
+            try:
+                series = self._scrape()
+            except OSError:
+                series = []  # it does not listen yet
+            if exposition.total(series, "reclaimd_start_bytes", cgroup=cgroup) is not None:
+                return
+            time.sleep(POLL_INTERVAL_S)
+        raise self._error(f"has no rule for {cgroup} in force after {START_LIMIT_S:g} s")
+
+    def totals(self, cgroup: str) -> Totals:
+        """Return what the daemon counted for *cgroup* so far."""
+        try:
+            return totals(self._scrape(), cgroup)
+        except OSError as error:
+            raise self._error(f"does not answer a scrape ({error})") from error
+
+    def stop(self) -> None:
+        """End the daemon as systemd does; raises DaemonError when it does not end well."""
+        self._process.terminate()
+        try:
+            status = self._process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            raise self._error(f"runs on {STOP_LIMIT_S:g} s after SIGTERM") from None
+        if status != 0:
+            raise self._error(f"ended with status {status} after SIGTERM")
+
+    def _scrape(self) -> list[exposition.Series]:
+        try:
+            with urllib.request.urlopen(self._setup.metrics_url, timeout=SCRAPE_LIMIT_S) as answer:  # noqa: S310  ours
+                return exposition.parse(answer.read().decode())
+        except http.client.HTTPException as error:
+            raise OSError(str(error)) from error
+
+    def _error(self, what: str) -> DaemonError:
+        tail = self._setup.log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+        return DaemonError("\n".join([f"reclaimd {what}; its log's end:", *tail]))
+
+
+@contextmanager
+def running(setup: DaemonSetup) -> Iterator[Daemon]:
+    """Start the daemon and end it afterwards.
+
+    Raises:
+        DaemonError: it does not end well.
+    """
+    with setup.log.open("ab") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reclaimd", "run", "--config", os.fspath(setup.config)],
+            stdin=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+    daemon = Daemon(process, setup)
+    try:
+        yield daemon
+        daemon.stop()
+    finally:
+        process.kill()
+        process.wait()

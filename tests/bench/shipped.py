@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The shipped example policy: what it comes to for the demo's cgroups, and where its daemon is scraped."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reclaimd.cgroup.facts import CgroupFacts, Memory
+from reclaimd.config import load_config
+from reclaimd.errors import ConfigError
+from reclaimd.policy.resolve import resolve
+from reclaimd.policy.rule import Rule
+from tests.bench.experiment import FILE_64, LIMIT_MIB, Case, Mode
+from tests.lab import CHECKOUT
+
+CONFIG = CHECKOUT / "config" / "examples" / "demo.yaml"
+MIB = 1 << 20
+PAGE_BYTES = 4096
+PAGES_PER_MIB = MIB // PAGE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A line in the timeline."""
+
+    name: str
+    mib: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """The example's rule for the demo's cgroups, and the address of its metrics."""
+
+    rule: Rule
+    metrics_url: str
+
+    @property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """All thresholds, the limit first."""
+        pressure = self.rule.back_pressure
+        pages = {
+            "limit (memory.max)": LIMIT_MIB * PAGES_PER_MIB,
+            **({"back-pressure": pressure.start_pages} if pressure else {}),
+            "start": self.rule.start_pages,
+            "stop": self.rule.stop_pages,
+        }
+        return tuple(Threshold(name, count / PAGES_PER_MIB) for name, count in pages.items())
+
+
+def read_shipped(path: Path = CONFIG) -> Shipped:
+    """Read the example.
+
+    Raises:
+        ConfigError: it is not valid, or does not govern the demo's cgroups.
+    """
+    loaded = load_config(path)
+    cgroup = Case(FILE_64, Mode.RECLAIMD, run=1).cgroup
+    facts = CgroupFacts(1, cgroup, Memory(current_bytes=0, max_bytes=LIMIT_MIB * MIB, high_bytes=None))
+    resolution = resolve(loaded, [facts], page_bytes=PAGE_BYTES)
+    if not resolution.rules:
+        raise ConfigError(f"{path}: no policy governs {cgroup}", hint="the demo measures that cgroup")
+    return Shipped(resolution.rules[0], f"http://{loaded.config.metrics.listen}/metrics")

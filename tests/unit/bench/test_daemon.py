@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from tests.bench.daemon import NOTHING, Totals, totals
+from tests.bench.exposition import Series
+
+
+def series(name: str, value: float, cgroup: str, **labels: str) -> Series:
+    return Series(name, {"cgroup": cgroup, "policy": "demo", **labels}, value)
+
+
+SCRAPE = [
+    series("reclaimd_episodes_total", 30, "/demo/run", reason="below_stop"),
+    series("reclaimd_episodes_total", 2, "/demo/run", reason="no_progress"),
+    series("reclaimd_passes_total", 95, "/demo/run"),
+    series("reclaimd_reclaimed_bytes_total", 20_000 * 4096, "/demo/run"),
+    series("reclaimd_passes_total", 1, "/demo/other"),
+]
+
+
+def test_a_cgroup_s_counters_are_picked_out_of_a_scrape() -> None:
+    assert totals(SCRAPE, "/demo/run") == Totals(episodes=32, passes=95, pages_reclaimed=20_000)
+
+
+def test_a_cgroup_that_was_not_reclaimed_has_counted_nothing() -> None:
+    assert totals(SCRAPE, "/demo/third") == NOTHING

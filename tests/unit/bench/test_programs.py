@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The C programs, built by the compiler of this machine and run outside of any cgroup of their own."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.lab import CHECKOUT
+
+CC = shutil.which("cc")
+pytestmark = pytest.mark.skipif(CC is None, reason="there is no C compiler here; the lab has its own")
+
+PAGES_PER_MIB = 256
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("programs")
+    for name in ("workload", "sampler"):
+        source = CHECKOUT / "tests" / "bench" / f"{name}.c"
+        options = ["-std=c17", "-O2", "-Wall", "-Wextra", "-Werror"]
+        subprocess.run(["cc", *options, "-o", directory / name, source], check=True)
+    return directory
+
+
+def run(*command: str | Path, stdin: str = "x") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+
+
+def test_the_file_workload_writes_each_page_once_and_reads_it_twice(programs: Path, tmp_path: Path) -> None:
+    file = tmp_path / "data"
+    ended = run(programs / "workload", "file", "--size-mib", "3", "--path", file)
+    assert json.loads(ended.stdout)["operations"] == 3 * 3 * PAGES_PER_MIB
+    assert file.stat().st_size == 3 << 20
+
+
+def test_the_anon_workload_touches_each_page_twice(programs: Path) -> None:
+    ended = run(programs / "workload", "anon", "--size-mib", "3")
+    assert json.loads(ended.stdout)["operations"] == 2 * 3 * PAGES_PER_MIB
+
+
+def test_percentiles_rise_up_to_the_maximum(programs: Path) -> None:
+    told = json.loads(run(programs / "workload", "anon", "--size-mib", "2").stdout)
+    assert 0 < told["p50_us"] <= told["p99_us"] <= told["p999_us"] <= told["max_us"] <= told["wall_s"] * 1e6
+
+
+def test_the_workload_does_nothing_without_a_start_signal(programs: Path, tmp_path: Path) -> None:
+    ended = run(programs / "workload", "file", "--size-mib", "1", "--path", tmp_path / "data", stdin="")
+    assert (ended.returncode, ended.stderr) == (1, "workload: stdin ended before the start signal\n")
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_workload_enters_its_cgroup_before_it_starts(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "cgroup.procs").touch()
+    ended = run(programs / "workload", "anon", "--size-mib", "1", "--cgroup", tmp_path, stdin="")
+    assert ended.returncode == 1
+    assert (tmp_path / "cgroup.procs").read_text() == "0"
+
+
+def test_a_cgroup_that_is_not_there_is_one_line(programs: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    ended = run(programs / "workload", "anon", "--size-mib", "1", "--cgroup", gone)
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        f"workload: {gone}/cgroup.procs: No such file or directory\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["shuffle", "--size-mib", "1"],
+        ["anon"],
+        ["anon", "--size-mib", "0"],
+        ["anon", "--size-mib", "1x"],
+        ["anon", "--size-mib", "1", "--path", "x"],
+        ["file", "--size-mib", "1"],
+    ],
+)
+def test_a_wrong_command_line_ends_with_status_2(programs: Path, arguments: list[str]) -> None:
+    ended = run(programs / "workload", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr
+
+
+def test_the_sampler_takes_samples_until_stdin_ends(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "memory.current").write_text("4096\n")
+    command: list[str | Path] = [
+        programs / "sampler",
+        "--path",
+        tmp_path / "memory.current",
+        "--interval-us",
+        "1000",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sampler:
+        assert sampler.stdout is not None
+        heading = sampler.stdout.readline()
+        with pytest.raises(subprocess.TimeoutExpired):
+            sampler.wait(0.2)
+        output, _ = sampler.communicate()
+    samples = [[int(number) for number in line.split()] for line in output.splitlines()]
+    assert heading == "ns value\n"
+    assert len(samples) >= 2
+    assert {value for _, value in samples} == {4096}
+    times_ns = [at_ns for at_ns, _ in samples]
+    assert times_ns == sorted(times_ns)
+
+
+def test_the_sampler_takes_one_sample_at_least(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "memory.current").write_text("0\n")
+    ended = run(
+        programs / "sampler", "--path", tmp_path / "memory.current", "--interval-us", "1000", stdin=""
+    )
+    assert len(ended.stdout.splitlines()) == 1 + 1  # its heading and the sample
+
+
+def test_a_file_that_cannot_be_sampled_is_one_line(programs: Path, tmp_path: Path) -> None:
+    ended = run(programs / "sampler", "--path", tmp_path / "gone", "--interval-us", "1000", stdin="")
+    assert (ended.returncode, ended.stderr) == (1, f"sampler: {tmp_path}/gone: No such file or directory\n")

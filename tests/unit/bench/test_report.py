@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import json
+from dataclasses import replace
+
+from tests.bench.experiment import FILE_64, FILE_256, Case, Mode
+from tests.bench.report import Measurement, Sample, measurement_from_line, report_json, select
+from tests.unit.bench.runs import good_run, good_runs
+
+REQUIRED_KEYS = {
+    *(
+        "mode",
+        "workload",
+        "size_mib",
+        "limit_mib",
+        "run",
+        "max_events",
+        "high_events",
+        "oom_kills",
+        "psi_some_us",
+    ),
+    *("pgscan_direct", "pgscan_proactive", "wall_s", "episodes", "passes", "pages_reclaimed"),
+}
+
+
+def test_a_measurement_survives_the_way_from_guest_to_host() -> None:
+    measurement = Measurement(
+        good_run(Case(FILE_64, Mode.RECLAIMD, 3)), (Sample(-120, 0), Sample(5000, 4096))
+    )
+    assert measurement_from_line(measurement.to_line()) == measurement
+
+
+def test_a_measurement_is_one_line() -> None:
+    assert "\n" not in Measurement(good_run(Case(FILE_64, Mode.NONE, 1)), ()).to_line()
+
+
+def test_latencies_of_a_killed_workload_stay_unknown() -> None:
+    killed = replace(good_run(Case(FILE_64, Mode.NONE, 1)), oom_kills=1, p50_us=None)
+    assert measurement_from_line(Measurement(killed, ()).to_line()).run == killed
+
+
+def test_the_report_has_the_kernel_the_accelerator_and_the_runs() -> None:
+    report = json.loads(report_json("7.3.4-memcgbpf", "tcg", good_runs(1)))
+    assert report.keys() == {"kernel", "accel", "runs"}
+    assert (report["kernel"], report["accel"], len(report["runs"])) == ("7.3.4-memcgbpf", "tcg", 6)
+
+
+def test_each_run_of_the_report_has_every_required_key() -> None:
+    report = json.loads(report_json("7.3.4", "kvm", good_runs(1)))
+    assert all(run.keys() >= REQUIRED_KEYS for run in report["runs"])
+
+
+def test_modes_and_workloads_are_words_in_the_report() -> None:
+    report = json.loads(report_json("7.3.4", "kvm", good_runs(1)))
+    assert {run["mode"] for run in report["runs"]} == {"none", "reclaimd"}
+    assert {run["workload"] for run in report["runs"]} == {"file", "anon"}
+
+
+def test_selection_is_by_workload_size_and_mode() -> None:
+    chosen = select(good_runs(2), FILE_256, Mode.NONE)
+    assert [(run.of, run.mode, run.run) for run in chosen] == [
+        (FILE_256, Mode.NONE, 1),
+        (FILE_256, Mode.NONE, 2),
+    ]
