@@ -59,6 +59,11 @@ class Kernel:
         return self.path / "uapi" / "include"
 
     @property
+    def interface(self) -> str:
+        """Changes when vmlinux.h or a header of the user-space interface does, and only then."""
+        return (self.path / "interface").read_text(encoding="utf-8")
+
+    @property
     def release(self) -> str:
         """What uname -r says in it."""
         return (self.path / "release").read_text(encoding="utf-8").strip()
@@ -107,5 +112,7 @@ def _collect(tree: source.Tree, entry: Path) -> None:
     (out / "vmlinux").rename(entry / "vmlinux")
     (out / "uapi").rename(entry / "uapi")
     shutil.copyfile(built / "arch/x86/boot/bzImage", entry / "bzImage")
+    headers = sorted((entry / "uapi").rglob("*.h"))
+    (entry / "interface").write_text(content_key(entry / "btf" / "vmlinux.h", *headers), encoding="utf-8")
     shutil.copyfile(built / ".config", entry / "config")
     shutil.copyfile(built / "include/config/kernel.release", entry / "release")

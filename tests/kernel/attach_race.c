@@ -11,7 +11,8 @@
  *	starved		attaches with no file descriptor left, so that it fails after all else is done
  *	late		attaches to a cgroup that it has just removed
  *	chargers	enter the cgroups, fault in memory, write files, leave
- * Then it removes the cgroups and prints how often each thing happened, a "NAME COUNT" a line.
+ * until the time is over and each thing has happened. Then it removes the cgroups and prints how
+ * often each happened, a "NAME COUNT" a line.
  * What must not happen shows in the kernel log.
  */
 #define _GNU_SOURCE /* memfd_create */
@@ -43,6 +44,7 @@
 #define CHARGE_BYTES (2 << 20)
 #define PATH_BYTES 4096
 #define DESCRIPTORS 1024
+#define PATIENCE 10 /* times the seconds that were asked for */
 
 /* The cgroups, parents first. */
 static const char *const names[] = { "a", "a/b", "a/b/c", "a/d" };
@@ -342,6 +344,19 @@ static void remove_all(void)
 	errx(1, "cgroups are left");
 }
 
+static void wait_for_events(unsigned int seconds)
+{
+	bool all_seen = false;
+
+	/* On a slow machine it takes longer until each thing has happened. */
+	for (unsigned int waited = 0; waited < seconds || (!all_seen && waited < PATIENCE * seconds); waited++) {
+		sleep(1);
+		all_seen = true;
+		for (int i = 0; i < EVENTS; i++)
+			all_seen &= counts[i] != 0;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	pid_t pids[MOVERS + CHARGERS + 2];
@@ -365,7 +380,7 @@ int main(int argc, char **argv)
 	pids[nr_pids++] = start(starved, seed++);
 	pids[nr_pids++] = start(late, seed++);
 
-	sleep(atoi(argv[2]));
+	wait_for_events(atoi(argv[2]));
 	for (int i = 0; i < nr_pids; i++)
 		kill(pids[i], SIGKILL);
 	for (int i = 0; i < nr_pids; i++) {

@@ -51,7 +51,7 @@ _SETTINGS = {
     "delay_ms": ctypes.c_uint32,
     "low_cgroup_id": ctypes.c_uint64,
     "min_cgroup_id": ctypes.c_uint64,
-    "dawdle_rounds": ctypes.c_uint32,
+    "dawdle_us": ctypes.c_uint32,
 }
 
 

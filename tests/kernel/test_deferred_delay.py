@@ -32,18 +32,6 @@ def huge_pages_without_direct_reclaim() -> None:
 
 
 @pytest.mark.usefixtures("huge_pages_without_direct_reclaim")
-def test_a_charge_that_may_not_sleep_is_not_delayed(hooks: Hooks, cgroup: Cgroup) -> None:
-    hooks.configure("delayed_cgroup_id", cgroup.cgroup_id)
-    hooks.configure("delay_ms", 2000)
-    with Charger(cgroup) as charger:
-        charger.anon(1)  # fills the stock that page tables are charged from, which may sleep
-        with hooks.attached("first", cgroup):
-            before = cgroup.keyed("memory.stat")["thp_fault_alloc"]
-            assert charger.huge(1) < 2
-            assert cgroup.keyed("memory.stat")["thp_fault_alloc"] == before + 1
-
-
-@pytest.mark.usefixtures("huge_pages_without_direct_reclaim")
 def test_it_is_delayed_on_the_return_to_user_space_if_the_program_says_so(
     hooks: Hooks, cgroup: Cgroup, defer: int
 ) -> None:

@@ -21,10 +21,10 @@ from tests.kernel.objects import loaded
 ATTACH_RACE = CHECKOUT / "build/bin/attach_race"
 SHORT_S = 6
 LONG_S = int(os.environ.get("RECLAIMD_STRESS_SECONDS", "60"))
-#: A millisecond or so in each hook, in which everything else can happen.
-DAWDLE_ROUNDS = 20_000
+#: Time in each hook for everything else to happen.
+DAWDLE_US = 500
 #: Long enough for removing, detaching and freeing all.
-LONG_DAWDLE_ROUNDS = 10 * DAWDLE_ROUNDS
+LONG_DAWDLE_US = 20_000
 
 short_and_long = pytest.mark.parametrize(
     "seconds",
@@ -64,9 +64,9 @@ def test_attaching_races_with_removal_and_charges(hooks: Hooks, cgroup: Cgroup, 
 def test_attaching_races_with_removal_and_charges_while_hooks_dawdle(
     hooks: Hooks, cgroup: Cgroup, seconds: int
 ) -> None:
-    hooks.configure("dawdle_rounds", DAWDLE_ROUNDS)
+    hooks.configure("dawdle_us", DAWDLE_US)
     counts = race(hooks, cgroup, seconds)
-    hooks.configure("dawdle_rounds", 0)
+    hooks.configure("dawdle_us", 0)
     assert all(counts.values()), counts
     assert hooks.ops_of(cgroup.child("afterwards")) is None
 
@@ -84,7 +84,7 @@ def test_ops_go_while_descendants_uncharge(cgroup: Cgroup, disk: Path, seconds: 
             with Charger(leaf) as charger:
                 charger.file(disk / "cache", 2048)
             hooks.forget()
-            hooks.configure("dawdle_rounds", LONG_DAWDLE_ROUNDS)
+            hooks.configure("dawdle_us", LONG_DAWDLE_US)
             uncharging = Thread(target=(disk / "cache").unlink)
             uncharging.start()
             for _ in until():

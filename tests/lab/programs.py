@@ -52,7 +52,7 @@ class Program:
 
     def key(self, kernel: Kernel) -> str:
         """Changes with everything that the output depends on."""
-        return content_key(kernel.path.name, *self.command, self.source, *self.others)
+        return content_key(kernel.interface, *self.command, self.source, *self.others)
 
     def is_current(self, kernel: Kernel) -> bool:
         """Whether the output was made from what there is now."""

@@ -50,13 +50,20 @@ __u64 low_cgroup_id;
 __u64 min_cgroup_id;
 
 /* How long memcg_charged and memcg_uncharged dawdle, to make races likely. */
-__u32 dawdle_rounds;
+__u32 dawdle_us;
 
 #define CHARGE_BATCH 64 /* MEMCG_CHARGE_BATCH, a macro of the kernel's */
 
-static int do_nothing(__u32 round, void *context)
+static int is_over(__u32 round, __u64 *end_ns)
 {
-	return 0;
+	return bpf_ktime_get_ns() >= *end_ns;
+}
+
+static void dawdle(void)
+{
+	__u64 end_ns = bpf_ktime_get_ns() + dawdle_us * 1000ULL;
+
+	bpf_loop(1 << 20, is_over, &end_ns, 0);
 }
 
 static struct call_record *record(struct mem_cgroup *memcg, enum hook hook, __u32 set)
@@ -87,8 +94,8 @@ static void count_pages(struct call_record *found, unsigned int nr_pages)
 	__sync_fetch_and_add(&found->pages, nr_pages);
 	if (nr_pages == CHARGE_BATCH)
 		__sync_fetch_and_add(&found->batches, 1);
-	if (dawdle_rounds)
-		bpf_loop(dawdle_rounds, do_nothing, NULL, 0);
+	if (dawdle_us)
+		dawdle();
 }
 
 static bool answer(struct mem_cgroup *memcg, enum hook hook, __u32 set, __u64 protected_id,

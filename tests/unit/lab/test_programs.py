@@ -19,24 +19,25 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     return Program(source, tmp_path / "build" / "reclaimd.bpf.o", CLANG, (header,))
 
 
-KERNEL = Kernel(Path("/cache/kernel-lab-1"))
+@pytest.fixture
+def kernel(tmp_path: Path) -> Kernel:
+    (tmp_path / "interface").write_text("one")
+    return Kernel(tmp_path)
 
 
-@pytest.mark.parametrize("changed", ["reclaimd.bpf.c", "reclaimd.h"])
-def test_changed_source_or_header_changes_the_key(program: Program, tmp_path: Path, changed: str) -> None:
-    before = program.key(KERNEL)
+@pytest.mark.parametrize("changed", ["reclaimd.bpf.c", "reclaimd.h", "interface"])
+def test_changed_source_header_or_kernel_changes_the_key(
+    program: Program, kernel: Kernel, tmp_path: Path, changed: str
+) -> None:
+    before = program.key(kernel)
     (tmp_path / changed).write_text("other")
-    assert program.key(KERNEL) != before
+    assert program.key(kernel) != before
 
 
-def test_other_kernel_changes_the_key(program: Program) -> None:
-    assert program.key(KERNEL) != program.key(Kernel(Path("/cache/kernel-lab-2")))
-
-
-def test_touched_file_does_not_change_the_key(program: Program) -> None:
-    before = program.key(KERNEL)
+def test_touched_file_does_not_change_the_key(program: Program, kernel: Kernel) -> None:
+    before = program.key(kernel)
     program.source.write_text(program.source.read_text())
-    assert program.key(KERNEL) == before
+    assert program.key(kernel) == before
 
 
 def test_bpf_program_is_an_object_and_a_helper_is_linked(program: Program) -> None:

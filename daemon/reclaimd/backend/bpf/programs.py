@@ -89,6 +89,8 @@ class Programs:
 
     def close(self) -> None:
         """Unload; idempotent. Pending work is cancelled, a pass that runs comes to its end."""
+        # A copy: the variable itself lies in a mapping, which would keep the map.
+        self._dropped = ctypes.c_uint64(self._dropped.value)
         self._events.close()
         self._object.close()
 
