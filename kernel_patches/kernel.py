@@ -92,7 +92,6 @@ def _build(variant: Variant, original: source.Pristine, entry: Path) -> None:
         series = patches()
         say(f"building Linux {original.version} with {len(series)} patches, variant {variant}")
         tree.patch(series)
-        tree.discard_broken_off("obj")
         lost = configure(tree, "obj", kconfig.merge(variant.fragments))
         if lost:
             what = "; ".join(map(str, lost))

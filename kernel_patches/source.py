@@ -122,17 +122,16 @@ class Tree:
             raise
         broken_off.unlink()
 
-    def discard_broken_off(self, build: str) -> None:
-        """Remove the build directory if its make was killed: files that were half written would stop the next."""
-        mark = self._mark(build)
-        if mark.exists():
-            say(f"a build was broken off in {self.path / build}: starting over, with the compiler's cache")
-            shutil.rmtree(self.path / build, ignore_errors=True)
-            mark.unlink()
-
     def directory(self, build: str) -> Path:
-        """The build directory `build`, made when missing."""
-        path = self.path / build
+        """The build directory `build`, made when missing, and anew if its make was killed.
+
+        A killed make leaves files half written that would stop the next one; the compiler's cache has the objects.
+        """
+        path, mark = self.path / build, self._mark(build)
+        if mark.exists():
+            say(f"a build was broken off in {path}: starting over, with the compiler's cache")
+            shutil.rmtree(path, ignore_errors=True)
+            mark.unlink()
         path.mkdir(exist_ok=True)
         return path
 

@@ -10,6 +10,7 @@
  *			BPF_F_ALLOW_OVERRIDE; ask links for their info; detach and close them
  *	starved		attaches with no file descriptor left, so that it fails after all else is done
  *	late		attaches to a cgroup that it has just removed
+ *	doomed		attaches to a cgroup of its own, removes it, and waits until the link hangs up
  *	chargers	enter the cgroups, fault in memory, write files, leave
  * until the time is over and each thing has happened. Then it removes the cgroups and prints how
  * often each happened, a "NAME COUNT" a line.
@@ -45,10 +46,12 @@
 #define PATH_BYTES 4096
 #define DESCRIPTORS 1024
 #define PATIENCE 10 /* times the seconds that were asked for */
+#define PATIENCE_MS 60000
 
-/* The cgroups, parents first. */
-static const char *const names[] = { "a", "a/b", "a/b/c", "a/d" };
+/* The cgroups, parents first; the last is doomed()'s own. */
+static const char *const names[] = { "a", "a/b", "a/b/c", "a/d", "a/doomed" };
 #define NAMES (sizeof(names) / sizeof(names[0]))
+#define DOOMED (NAMES - 1)
 
 enum event {
 	ATTACHED,
@@ -87,7 +90,7 @@ static bool chance(unsigned int one_in)
 
 static const char *any_name(void)
 {
-	return names[random() % NAMES];
+	return names[random() % DOOMED];
 }
 
 static const char *path_of(const char *name, const char *file)
@@ -179,13 +182,10 @@ static void ask(int link_fd)
 		.info.info_len = sizeof(info),
 		.info.info = (__u64)(unsigned long)info,
 	};
-	struct pollfd hang_up = { .fd = link_fd };
 
 	memset(info, 0, sizeof(info));
 	if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)))
 		err(1, "BPF_OBJ_GET_INFO_BY_FD");
-	if (poll(&hang_up, 1, 0) > 0 && hang_up.revents & POLLHUP)
-		count(HUNG_UP);
 }
 
 static void detach(int link_fd)
@@ -279,6 +279,25 @@ static void late(void)
 	}
 }
 
+static void doomed(void)
+{
+	for (;;) {
+		int link_fd;
+
+		make_cgroup(names[DOOMED]);
+		link_fd = attach(names[DOOMED]);
+		remove_cgroup(names[DOOMED]);
+		if (link_fd < 0)
+			continue;
+		/* Without the cgroup there is no attachment; poll() says when that is so. */
+		if (poll(&(struct pollfd){ .fd = link_fd }, 1, PATIENCE_MS) != 1)
+			errx(1, "a link does not hang up");
+		count(HUNG_UP);
+		ask(link_fd);
+		close(link_fd);
+	}
+}
+
 static void charge_file(void)
 {
 	static char bytes[1 << 16];
@@ -359,7 +378,7 @@ static void wait_for_events(unsigned int seconds)
 
 int main(int argc, char **argv)
 {
-	pid_t pids[MOVERS + CHARGERS + 2];
+	pid_t pids[MOVERS + CHARGERS + 3];
 	int nr_pids = 0, seed = time(NULL), status;
 
 	if (argc < 4)
@@ -379,6 +398,7 @@ int main(int argc, char **argv)
 		pids[nr_pids++] = start(charger, seed++);
 	pids[nr_pids++] = start(starved, seed++);
 	pids[nr_pids++] = start(late, seed++);
+	pids[nr_pids++] = start(doomed, seed++);
 
 	wait_for_events(atoi(argv[2]));
 	for (int i = 0; i < nr_pids; i++)

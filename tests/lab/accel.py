@@ -11,6 +11,7 @@ from tests.lab.cache import cache_dir
 from tests.lab.progress import say
 
 PROBE_LIMIT_S = 15
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 KVM_DEVICE = Path("/dev/kvm")
 NO_ROOT_PANIC = "VFS: Unable to mount root fs"
 
@@ -31,14 +32,17 @@ class Accel(StrEnum):
 
 def choose(bz_image: Path) -> Accel:
     """KVM or TCG; found out by booting `bz_image` once per boot of this host, and said in one line."""
-    answer = cache_dir() / f"accel-{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
-    if not answer.exists():
-        accel, why = _probe(bz_image)
+    boot = BOOT_ID.read_text(encoding="utf-8").strip()
+    answer = cache_dir() / "accel"
+    known = answer.read_text(encoding="utf-8").strip().split(" ", 2) if answer.exists() else []
+    if known[:1] != [boot]:
+        accel, reason = _probe(bz_image)
+        known = [boot, accel, reason]
         partial = answer.with_suffix(f".{os.getpid()}")
-        partial.write_text(f"{accel} {why}\n", encoding="utf-8")
+        partial.write_text(" ".join(known) + "\n", encoding="utf-8")
         partial.rename(answer)
-    name, _, why = answer.read_text(encoding="utf-8").strip().partition(" ")
-    say(f"QEMU runs with {name.upper()}: {why}")
+    _, name, reason = known
+    say(f"QEMU runs with {name.upper()}: {reason}")
     return Accel(name)
 
 

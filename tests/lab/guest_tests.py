@@ -6,12 +6,20 @@ from pathlib import Path
 
 from tests.lab.channel import Complaint, Frame, Kind, complaint_from_json
 from tests.lab.errors import LabError
+from tests.lab.klog import EXCERPT_LINES
 from tests.lab.record import DONE, Record, from_line
 from tests.lab.vm import Vm, forward
 
 TEST_LIMIT_S = 900.0
 """A test that takes longer hangs; the stress on the debug kernel takes some minutes."""
 OUTPUT_TAIL_LINES = 30
+
+ENDED_WELL = (0, 1)
+"""pytest's statuses after it has run all tests, whatever came of them."""
+
+
+class NotRunError(LabError):
+    """The guest's pytest ended without having run a test that it was asked to run."""
 
 
 class GuestTests:
@@ -35,18 +43,25 @@ class GuestTests:
         self._vm.start([*pytest, *arguments, *node_ids], {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
 
     def records(self, node_id: str) -> list[Record]:
-        """All about one test, once it is done; raises VmLostError, or LabError when the guest did not run it."""
+        """All about one test, once it is done; raises VmLostError or NotRunError."""
         while node_id not in self._done:
             if self._status is not None:
-                raise LabError(self._why_not_run())
+                raise NotRunError(self._why_not_run())
             self._follow(until=node_id)
         return self._records.pop(node_id, [])
 
-    def untold_complaints(self) -> list[Complaint]:
-        """Wait for the end, and return what the kernel complained of outside of any test."""
+    def last_words(self) -> list[str]:
+        """Wait for the end, and return what went wrong outside of any test."""
         while self._status is None:
             self._follow(until=None)
-        return [complaint for complaint in self._complaints if complaint.sequence not in self._told]
+        errors = [
+            f"the kernel complained outside of any test:\n{complaint.text}"
+            for complaint in self._complaints
+            if not any(told <= complaint.sequence < told + EXCERPT_LINES for told in self._told)
+        ]
+        if self._status not in ENDED_WELL:
+            errors.append(self._ended())
+        return errors
 
     def _follow(self, until: str | None) -> None:
         for frame in self._vm.frames(TEST_LIMIT_S):
@@ -80,9 +95,9 @@ class GuestTests:
     def _why_not_run(self) -> str:
         if self._collection_errors:
             return "the guest could not collect the tests:\n" + "\n".join(self._collection_errors)
-        tail = (
-            self._log.read_text(errors="replace").splitlines()[-OUTPUT_TAIL_LINES:]
-            if self._log.exists()
-            else []
-        )
-        return "\n".join([f"pytest in the guest ended with status {self._status} without this test:", *tail])
+        return f"not run by the guest; {self._ended()}"
+
+    def _ended(self) -> str:
+        output = self._log.read_text(errors="replace") if self._log.exists() else ""
+        tail = output.splitlines()[-OUTPUT_TAIL_LINES:]
+        return "\n".join([f"pytest in the guest ended with status {self._status}:", *tail])

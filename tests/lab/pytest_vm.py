@@ -16,7 +16,7 @@ from _pytest._io import TerminalWriter
 from kernel_patches.kernel import Variant
 from tests.lab import CHECKOUT
 from tests.lab.errors import LabError, VmLostError
-from tests.lab.guest_tests import GuestTests
+from tests.lab.guest_tests import GuestTests, NotRunError
 from tests.lab.lab import machine
 from tests.lab.record import Record
 from tests.lab.vm import Vm, run_directory
@@ -43,22 +43,30 @@ class GuestFailure(TerminalRepr):
         tw.line(self._text)
 
 
+def _variant() -> Variant:
+    name = os.environ.get("RECLAIMD_LAB_KERNEL") or Variant.LAB
+    try:
+        return Variant(name)
+    except ValueError:
+        raise pytest.UsageError(f"RECLAIMD_LAB_KERNEL is {name}: it must be {' or '.join(Variant)}") from None
+
+
 class VmRunner:
     """Runs the VM's tests of a session, and replays what comes of them."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._variant = Variant(os.environ.get("RECLAIMD_LAB_KERNEL") or Variant.LAB)
+        self._variant = _variant()
         self._open = ExitStack()
         self._tests: GuestTests | None = None
         self._lost: LabError | None = None
-        self._remaining: list[str] = []
+        self._chosen: list[str] = []
+        self._remaining: set[str] = set()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which tests go to the VM, after all deselection."""
-        self._remaining = [
-            item.nodeid for item in session.items if runs_in_vm(item) and not self._skipped(item)
-        ]
+        self._chosen = [item.nodeid for item in session.items if runs_in_vm(item) and not self._skipped(item)]
+        self._remaining = set(self._chosen)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -93,17 +101,16 @@ class VmRunner:
             tests = self._tests = self._tests or self._boot()
             for record in tests.records(item.nodeid):
                 yield _report(item, record, _longrepr(record))
-            self._remaining.remove(item.nodeid)
-            if not self._remaining:
-                for complaint in tests.untold_complaints():
-                    text = f"the kernel complained outside of any test:\n{complaint.text}"
-                    yield _report(item, Record("kernel log", "failed", "teardown"), text)
-        except VmLostError as error:
-            self._lost = error
-            yield _report(item, Record(item.nodeid, "failed", "setup"), f"{error.console_tail}\n\n{error}")
-        except LabError as error:
-            self._lost = None if self._tests else error
+        except NotRunError as error:
             yield _report(item, Record(item.nodeid, "failed", "setup"), str(error))
+        except LabError as error:
+            self._lost = error
+            console = f"{error.console_tail}\n\n" if isinstance(error, VmLostError) else ""
+            yield _report(item, Record(item.nodeid, "failed", "setup"), f"{console}{error}")
+        self._remaining.discard(item.nodeid)
+        if self._tests and not self._remaining and not self._lost:
+            for text in self._tests.last_words():
+                yield _report(item, Record("the guest", "failed", "teardown"), text)
 
     def _boot(self) -> GuestTests:
         capture = self._config.pluginmanager.getplugin("capturemanager")
@@ -116,7 +123,7 @@ class VmRunner:
         show_output = self._config.getoption("capture") == "no"
         tests = GuestTests(vm, directory / "pytest.log", show_output=show_output)
         arguments = [f"--tb={self._config.getoption('tbstyle')}", *(["-s"] if show_output else [])]
-        tests.start(self._remaining, arguments)
+        tests.start(self._chosen, arguments)
         return tests
 
 

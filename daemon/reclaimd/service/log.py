@@ -39,7 +39,6 @@ class LineWriter:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._lines: queue.Queue[str | None] = queue.Queue(MAX_QUEUED_LINES)
-        self._closed = False
         self.dropped_lines = 0
         # A daemon thread: one that hangs in write() must not keep the process from ending.
         self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
@@ -55,15 +54,10 @@ class LineWriter:
     debug = info = warning = error = critical = msg
 
     def close(self) -> None:
-        """Write what is queued, waiting at most CLOSE_TIMEOUT_S for it; idempotent."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
+        """Write what is queued and end, as far as the reader lets that happen within CLOSE_TIMEOUT_S."""
+        with suppress(queue.Full):
             self._lines.put(None, timeout=CLOSE_TIMEOUT_S)
-        except queue.Full:
-            return
-        self._thread.join(CLOSE_TIMEOUT_S)
+            self._thread.join(CLOSE_TIMEOUT_S)
 
     def _write_all(self) -> None:
         while (line := self._lines.get()) is not None:
