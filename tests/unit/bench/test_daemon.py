@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-from tests.bench.daemon import NOTHING, Totals, totals
+from pathlib import Path
+
+import pytest
+
+from tests.bench.daemon import NOTHING, DaemonError, DaemonSetup, Totals, running, totals
 from tests.bench.exposition import Series
 
 
@@ -22,3 +26,9 @@ def test_a_cgroup_s_counters_are_picked_out_of_a_scrape() -> None:
 
 def test_a_cgroup_that_was_not_reclaimed_has_counted_nothing() -> None:
     assert totals(SCRAPE, "/demo/third") == NOTHING
+
+
+def test_a_daemon_that_cannot_start_is_an_error_with_what_it_said(tmp_path: Path) -> None:
+    setup = DaemonSetup(tmp_path / "gone.yaml", "http://127.0.0.1:1/metrics", tmp_path / "log")
+    with pytest.raises(DaemonError, match=r"ended with status 78(.|\n)*gone.yaml"), running(setup) as daemon:
+        daemon.wait_until_in_force("/demo/run")
