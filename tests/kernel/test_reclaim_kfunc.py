@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reclaimd.kernel.object import BpfObject
-from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
+from tests.kernel.cgroups import PAGE_BYTES, PATIENCE_S, Cgroup, Charger, until
 from tests.kernel.objects import loaded
 
 MAY_SWAP = 1 << 1
@@ -21,6 +21,7 @@ PAGES = 2048
 ASKED_PAGES = 512
 #: What may move without reclaim: per-CPU stocks, kernel memory.
 SLACK_PAGES = 256
+US_PER_S = 1_000_000
 
 
 class ReclaimArgs(ctypes.Structure):
@@ -194,3 +195,30 @@ def reclaim_in_work(programs: BpfObject, cgroup: Cgroup, swappiness: int) -> int
         if done() != done_before:
             break
     return int(programs.variable("work_result", ctypes.c_int64).value)
+
+
+def cpu_us(cgroup: Cgroup) -> int:
+    return cgroup.keyed("cpu.stat")["usage_usec"]
+
+
+def test_its_time_in_a_kernel_thread_is_the_reclaimed_cgroup_s(
+    programs: BpfObject, cgroup: Cgroup, disk: Path
+) -> None:
+    reclaimed, other = cgroup.child("reclaimed"), cgroup.child("other")
+    with Charger(reclaimed) as charger:
+        charger.file(disk / "file", PAGES)
+        before_us, above_before_us = cpu_us(reclaimed), cpu_us(cgroup)
+        assert reclaim_in_work(programs, reclaimed, OWN_SWAPPINESS) > 0
+        spent_us = cpu_us(reclaimed) - before_us
+    assert 0 < spent_us < PATIENCE_S * US_PER_S
+    assert cpu_us(cgroup) - above_before_us >= spent_us
+    assert cpu_us(other) == 0
+
+
+def test_its_time_in_a_task_stays_that_task_s(
+    programs: BpfObject, cgroup: Cgroup, charger: Charger, disk: Path
+) -> None:
+    charger.file(disk / "file", PAGES)
+    before_us = cpu_us(cgroup)
+    assert reclaim(programs, cgroup, MAY_SWAP | PROACTIVE) > 0
+    assert cpu_us(cgroup) == before_us
