@@ -7,9 +7,6 @@
 #define MEMCG_RECLAIM_MAY_SWAP	(1 << 1)
 #define MEMCG_RECLAIM_PROACTIVE (1 << 2)
 
-/* Below MIN_SWAPPINESS: the cgroup's own. Both kfuncs take it so. */
-#define OWN_SWAPPINESS (-1)
-
 /* GFP_KERNEL of the running kernel: user space makes it from BTF's ___GFP_*_BIT. */
 const volatile __u32 gfp_kernel;
 
@@ -23,15 +20,15 @@ long bpf_try_to_free_mem_cgroup_pages(struct mem_cgroup *memcg, unsigned long nr
 long bpf_proactive_reclaim(struct mem_cgroup *memcg, unsigned long size,
 			   int swappiness) __ksym __weak;
 
-static __always_inline long reclaim_pages(struct mem_cgroup *memcg, __u64 nr_pages)
+static __always_inline long reclaim_pages(struct mem_cgroup *memcg, __u64 nr_pages, int swappiness)
 {
 	if (bpf_ksym_exists(bpf_try_to_free_mem_cgroup_pages))
 		return bpf_try_to_free_mem_cgroup_pages(memcg, nr_pages, gfp_kernel,
 							MEMCG_RECLAIM_MAY_SWAP |
 								MEMCG_RECLAIM_PROACTIVE,
-							OWN_SWAPPINESS);
+							swappiness);
 	if (bpf_ksym_exists(bpf_proactive_reclaim))
-		return bpf_proactive_reclaim(memcg, nr_pages * page_bytes, OWN_SWAPPINESS);
+		return bpf_proactive_reclaim(memcg, nr_pages * page_bytes, swappiness);
 	return 0;
 }
 
@@ -51,6 +48,27 @@ static __always_inline __u32 deferrable(__u32 delay_ms)
 						   MEMCG_BPF_DELAY_DEFER___deferring))
 		delay_ms |= MEMCG_BPF_DELAY_DEFER___deferring;
 	return delay_ms;
+}
+
+/* enum bpf_wq_flags of kernels that can run work on another CPU than the one that queued it. */
+enum bpf_wq_flags___unbound {
+	BPF_F_WQ_UNBOUND___unbound = 1U << 0,
+};
+
+static __always_inline __u32 work_flags(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_wq_flags___unbound, BPF_F_WQ_UNBOUND___unbound))
+		return BPF_F_WQ_UNBOUND___unbound;
+	return 0;
+}
+
+void bpf_cgroup_flush_psi(struct cgroup *cgrp) __ksym __weak;
+
+/* On kernels without it, pressure totals are as old as the last update of the averages: 2 s. */
+static __always_inline void flush_psi(struct cgroup *cgrp)
+{
+	if (bpf_ksym_exists(bpf_cgroup_flush_psi))
+		bpf_cgroup_flush_psi(cgrp);
 }
 
 #endif /* RECLAIMD_COMPAT_BPF_H */

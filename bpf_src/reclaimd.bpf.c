@@ -3,10 +3,13 @@
  * Keeps memory cgroups below their limits in the background.
  *
  * A charge looks at the rules of the charged cgroup and of all its ancestors. One
- * that takes a cgroup to its start threshold begins an episode: it queues that
- * cgroup's work and goes on. The work reclaims one bounded pass after the other
- * until usage is down to the stop threshold, or nothing can be reclaimed. From the
- * back-pressure threshold on, charges are answered with a delay.
+ * that makes a start condition true begins an episode: it queues that cgroup's work
+ * and goes on. The work reclaims one bounded pass after the other until the stop
+ * condition is true, or nothing can be reclaimed. From the back-pressure threshold
+ * on, charges are answered with a delay.
+ *
+ * What a charge cannot see (pressure, faults, events, free swap) the work measures,
+ * which a timer queues for as long as the cgroup is charged.
  *
  * User space makes the rules and reads the counters. Nothing here waits for it.
  */
@@ -18,135 +21,64 @@
 #include "reclaimd.h"
 #include "compat.bpf.h"
 #include "memcg.bpf.h"
+#include "condition.bpf.h"
+#include "measure.bpf.h"
+#include "maps.bpf.h"
+#include "episode.bpf.h"
 
-#define NSEC_PER_SEC  1000000000ULL
-#define NSEC_PER_MSEC 1000000ULL
-#define MSEC_PER_SEC  1000ULL
-
+#define MSEC_PER_SEC 1000ULL
+#define CLOCK_MONOTONIC 1
 #define ENOENT 2
-
-/* Passes in a row that bring nothing before an episode gives up. */
-#define MAX_IDLE_PASSES 4
-
-/* The pause after that; it doubles as long as nothing gets better. */
-#define MIN_BACKOFF_NS (10 * NSEC_PER_MSEC)
-#define MAX_BACKOFF_NS (1000 * NSEC_PER_MSEC)
 
 struct cgroup *bpf_cgroup_from_id(u64 cgid) __ksym;
 void bpf_cgroup_release(struct cgroup *cgrp) __ksym;
 struct mem_cgroup *bpf_get_mem_cgroup(struct cgroup_subsys_state *css) __ksym;
 void bpf_put_mem_cgroup(struct mem_cgroup *memcg) __ksym;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, RECLAIMD_MAX_RULES);
-	__type(key, __u64);
-	__type(value, struct reclaimd_rule);
-} rules SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, RECLAIMD_MAX_RULES);
-	__type(key, __u64);
-	__type(value, struct reclaimd_state);
-} states SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, RECLAIMD_RINGBUF_BYTES);
-} events SEC(".maps");
-
-__u64 dropped_events;
-
-/* For user space, which finds the types of the maps' values and of events by BTF. */
-const struct reclaimd_event *unused_event __attribute__((unused));
-
-static __always_inline __u64 min_u64(__u64 a, __u64 b)
+/* Queue the work now or, by the timer, later; without it there is no ticking either. */
+static __always_inline void queue_work(struct reclaimd_state *state, __u64 wait_ns)
 {
-	return a < b ? a : b;
-}
-
-static void report_offline(__u64 cgroup_id)
-{
-	struct reclaimd_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-
-	if (!event) {
-		__sync_fetch_and_add(&dropped_events, 1);
-		return;
-	}
-	__builtin_memset(event, 0, sizeof(*event));
-	event->kind = RECLAIMD_EVENT_OFFLINE;
-	event->cgroup_id = cgroup_id;
-	bpf_ringbuf_submit(event, 0);
-}
-
-static void report_episode(__u64 cgroup_id, struct reclaimd_state *state,
-			   enum reclaimd_stop_reason reason, __u64 usage_pages)
-{
-	struct reclaimd_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-
-	if (!event) {
-		__sync_fetch_and_add(&dropped_events, 1);
-		return;
-	}
-	event->kind = RECLAIMD_EVENT_EPISODE;
-	event->cgroup_id = cgroup_id;
-	event->episode = state->counters.episodes;
-	event->reason = reason;
-	event->started_ns = state->started_ns;
-	event->ended_ns = bpf_ktime_get_ns();
-	event->started_usage_pages = state->started_usage_pages;
-	event->ended_usage_pages = usage_pages;
-	event->passes = state->passes;
-	event->pages_asked = state->pages_asked;
-	event->pages_reclaimed = state->pages_reclaimed;
-	event->reclaim_ns = state->reclaim_ns;
-	bpf_ringbuf_submit(event, 0);
-}
-
-/* Only the work of the episode itself ends it: it is the only one that writes. */
-static void end_episode(__u64 cgroup_id, struct reclaimd_state *state,
-			enum reclaimd_stop_reason reason, __u64 usage_pages)
-{
-	state->counters.episodes++;
-	if (reason == RECLAIMD_NO_PROGRESS) {
-		state->counters.give_ups++;
-		state->backoff_ns = state->backoff_ns ?
-			min_u64(state->backoff_ns * 2, MAX_BACKOFF_NS) : MIN_BACKOFF_NS;
-		state->not_before_ns = bpf_ktime_get_ns() + state->backoff_ns;
-	}
-	report_episode(cgroup_id, state, reason, usage_pages);
-	__sync_lock_test_and_set(&state->active, 0);
-}
-
-static void start_episode(struct reclaimd_state *state, __u64 usage_pages)
-{
-	__u64 now;
-
-	if (state->active)
-		return;
-	now = bpf_ktime_get_ns();
-	if (now < state->not_before_ns)
-		return;
-	if (__sync_val_compare_and_swap(&state->active, 0, 1))
-		return;
-
-	state->started_ns = now;
-	state->last_pass_ns = now;
-	state->started_usage_pages = usage_pages;
-	state->passes = 0;
-	state->pages_asked = 0;
-	state->pages_reclaimed = 0;
-	state->reclaim_ns = 0;
-	state->idle_passes = 0;
-	if (bpf_wq_start(&state->work, 0)) {
+	if (wait_ns ? bpf_timer_start(&state->timer, wait_ns, 0) :
+		      bpf_wq_start(&state->work, 0)) {
 		__sync_fetch_and_add(&state->counters.start_failures, 1);
-		__sync_lock_test_and_set(&state->active, 0);
-		return;
+		state->ticking = 0;
 	}
-	__sync_fetch_and_add(&state->counters.triggers, 1);
+}
+
+/*
+ * The rule has to be looked at again by and by, until a while after the last charge;
+ * and at once for the first time: what grows from now on is to be seen growing.
+ */
+static __always_inline void keep_ticking(struct reclaimd_state *state)
+{
+	state->charged_ns = bpf_ktime_get_ns();
+	if (!state->ticking && !__sync_val_compare_and_swap(&state->ticking, 0, 1))
+		queue_work(state, 0);
+}
+
+/* With the usage of this moment, and what was last measured of the rest. */
+static __noinline void start_if_due(__u64 cgroup_id, struct reclaimd_rule *rule,
+				    struct reclaimd_state *state, __u64 usage_pages)
+{
+	__u32 truth = 0, why;
+	int i;
+
+	if (state->phase != RECLAIMD_IDLE)
+		return;
+	if (bpf_ktime_get_ns() - state->measured_ns <= MAX_TICK_NS)
+		truth = state->start_truth;
+	bpf_for(i, 0, RECLAIMD_MAX_CONDITIONS) {
+		const struct reclaimd_condition *condition;
+
+		if (i >= rule->start.nr_conditions)
+			break;
+		condition = &rule->start.conditions[i & (RECLAIMD_MAX_CONDITIONS - 1)];
+		if (condition->metric == RECLAIMD_USAGE && usage_pages >= condition->bound)
+			truth |= 1U << (i & (RECLAIMD_MAX_CONDITIONS - 1));
+	}
+	why = why_holds(&rule->start, truth);
+	if (why)
+		start_episode(cgroup_id, rule, state, why, usage_pages);
 }
 
 /*
@@ -154,8 +86,8 @@ static void start_episode(struct reclaimd_state *state, __u64 usage_pages)
  * speed, and ever longer than that on the way to delay_full_pages. From there on, or
  * if nothing is known of its speed, the longest there is.
  */
-static __u32 back_pressure(const struct reclaimd_rule *rule, struct reclaimd_state *state,
-			   __u64 usage_pages)
+static __always_inline __u32 back_pressure(const struct reclaimd_rule *rule,
+					   struct reclaimd_state *state, __u64 usage_pages)
 {
 	__u64 delay_ms = rule->max_delay_ms, above, left;
 
@@ -174,35 +106,115 @@ static __u32 back_pressure(const struct reclaimd_rule *rule, struct reclaimd_sta
 	return delay_ms;
 }
 
+/* The longest delay that is due to the protection of others. */
+static __always_inline __u32 throttle(const struct reclaimd_rule *rule,
+				      struct reclaimd_state *state)
+{
+	__u32 delay_ms = 0;
+	int i;
+
+	for (i = 0; i < RECLAIMD_MAX_THROTTLES; i++) {
+		__u64 id = rule->throttles[i].cgroup_id;
+		struct reclaimd_state *other;
+
+		if (!id)
+			break;
+		other = bpf_map_lookup_elem(&states, &id);
+		if (other && bpf_ktime_get_ns() < other->protected_until_ns &&
+		    rule->throttles[i].delay_ms > delay_ms)
+			delay_ms = rule->throttles[i].delay_ms;
+	}
+	if (delay_ms) {
+		__sync_fetch_and_add(&state->counters.throttles, 1);
+		__sync_fetch_and_add(&state->counters.throttle_ms, delay_ms);
+	}
+	return delay_ms;
+}
+
+/* Carry out the cgroup's rule; returns its delay in ms. */
+static __noinline __u32 charged_by_rule(__u64 cgroup_id, struct reclaimd_rule *rule,
+					__u64 usage_pages)
+{
+	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &cgroup_id);
+	__u32 delay_ms, throttle_ms;
+
+	if (!state)
+		return 0;
+	if (rule->flags & RECLAIMD_TIMED)
+		keep_ticking(state);
+	start_if_due(cgroup_id, rule, state, usage_pages);
+	delay_ms = back_pressure(rule, state, usage_pages);
+	throttle_ms = throttle(rule, state);
+	if (rule->flags & RECLAIMD_MONITOR)
+		return 0;
+	return throttle_ms > delay_ms ? throttle_ms : delay_ms;
+}
+
 SEC("struct_ops/memcg_charged")
 unsigned int BPF_PROG(reclaimd_charged, struct mem_cgroup *memcg, unsigned int nr_pages)
 {
+	bool governed = false;
 	__u32 delay_ms = 0;
 	int level;
 
 	bpf_for(level, 0, RECLAIMD_MAX_DEPTH) {
 		__u64 id = memcg_id(memcg), usage_pages;
-		struct reclaimd_state *state;
 		struct reclaimd_rule *rule;
 
 		rule = bpf_map_lookup_elem(&rules, &id);
+		if (rule)
+			governed = true;
 		usage_pages = memcg_usage_pages(memcg);
-		if (rule && usage_pages >= rule->start_pages) {
-			state = bpf_map_lookup_elem(&states, &id);
-			if (state) {
-				__u32 own_ms;
+		if (rule && usage_pages >= rule->wake_pages) {
+			__u32 own_ms = charged_by_rule(id, rule, usage_pages);
 
-				start_episode(state, usage_pages);
-				own_ms = back_pressure(rule, state, usage_pages);
-				if (own_ms > delay_ms)
-					delay_ms = own_ms;
-			}
+			if (own_ms > delay_ms)
+				delay_ms = own_ms;
 		}
 		memcg = memcg_parent(memcg);
 		if (!memcg)
 			break;
 	}
+	if (!governed)
+		__sync_fetch_and_add(&ungoverned_charges, 1);
 	return deferrable(delay_ms);
+}
+
+/* Whether this cgroup, or one that it is in, is protected in this way at the moment. */
+static __noinline bool is_protected(struct mem_cgroup *memcg, __u32 protect_as)
+{
+	int level;
+
+	bpf_for(level, 0, RECLAIMD_MAX_DEPTH) {
+		__u64 id = memcg_id(memcg);
+		struct reclaimd_state *state;
+		struct reclaimd_rule *rule;
+
+		rule = bpf_map_lookup_elem(&rules, &id);
+		if (rule && rule->protect_as == protect_as && !(rule->flags & RECLAIMD_MONITOR)) {
+			state = bpf_map_lookup_elem(&states, &id);
+			if (state && bpf_ktime_get_ns() < state->protected_until_ns)
+				return true;
+		}
+		memcg = memcg_parent(memcg);
+		if (!memcg)
+			break;
+	}
+	return false;
+}
+
+SEC("struct_ops/below_low")
+bool BPF_PROG(reclaimd_below_low, struct mem_cgroup *memcg, unsigned long elow,
+	      unsigned long usage)
+{
+	return is_protected(memcg, RECLAIMD_PROTECT_LOW);
+}
+
+SEC("struct_ops/below_min")
+bool BPF_PROG(reclaimd_below_min, struct mem_cgroup *memcg, unsigned long emin,
+	      unsigned long usage)
+{
+	return is_protected(memcg, RECLAIMD_PROTECT_MIN);
 }
 
 SEC("struct_ops/handle_cgroup_offline")
@@ -219,110 +231,130 @@ void BPF_PROG(reclaimd_offline, struct mem_cgroup *memcg)
 SEC(".struct_ops.link")
 struct memcg_bpf_ops reclaimd_ops = {
 	.memcg_charged = (void *)reclaimd_charged,
+	.below_low = (void *)reclaimd_below_low,
+	.below_min = (void *)reclaimd_below_min,
 	.handle_cgroup_offline = (void *)reclaimd_offline,
 };
 
-static void count_pass(struct reclaimd_state *state, __u64 asked_pages, __u64 reclaimed_pages,
-		       __u64 spent_ns)
+/* Protection is prolonged for as long as its condition holds. */
+static __always_inline void protect_if_due(__u64 id, struct reclaimd_rule *rule,
+					   struct reclaimd_state *state, __u64 now_ns)
 {
-	__u64 now = bpf_ktime_get_ns(), speed;
+	__u32 why, place;
 
-	state->passes++;
-	state->pages_asked += asked_pages;
-	state->pages_reclaimed += reclaimed_pages;
-	state->reclaim_ns += spent_ns;
-	state->counters.passes++;
-	state->counters.pages_asked += asked_pages;
-	state->counters.pages_reclaimed += reclaimed_pages;
-	state->counters.reclaim_ns += spent_ns;
-
-	/* The wait for a CPU between two passes is part of how fast reclaim is. */
-	speed = reclaimed_pages * NSEC_PER_SEC / (now - state->last_pass_ns + 1);
-	state->pages_per_s = state->pages_per_s ? (state->pages_per_s * 3 + speed) / 4 : speed;
-	state->last_pass_ns = now;
-
-	if (reclaimed_pages) {
-		state->idle_passes = 0;
-		state->backoff_ns = 0;
-	} else {
-		state->idle_passes++;
+	if (!rule->protect.nr_conditions)
+		return;
+	why = why_holds(&rule->protect, truth_of(&rule->protect, state->protect_windows,
+						 state->readings, now_ns, 0));
+	if (!why)
+		return;
+	if (now_ns >= state->protected_until_ns) {
+		place = first_of(why) & (RECLAIMD_MAX_CONDITIONS - 1);
+		state->counters.protections++;
+		report_protected(id, rule->protect.conditions[place].metric,
+				 state->protect_windows[place].value, now_ns);
 	}
+	state->protected_until_ns = now_ns + rule->protect_for_ns;
 }
 
-/*
- * The states map's element may be deleted, and its memory be another cgroup's, by
- * the time that a pass is over: it is looked up again then.
- */
-static void continue_episode(__u64 id, struct mem_cgroup *memcg, __u64 stop_pages,
-			     __u64 pass_pages)
+/* Measure what charges cannot, if it is time to, and act on it. */
+static __always_inline void tick(__u64 id, struct mem_cgroup *memcg, struct cgroup *cgrp)
 {
-	__u64 usage_pages = memcg_usage_pages(memcg), asked_pages, spent_ns;
-	struct reclaimd_state *state;
-	long reclaimed = 0;
+	struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &id);
+	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &id);
+	__u64 now_ns;
+	__u32 flags;
 
-	if (usage_pages > stop_pages) {
-		asked_pages = min_u64(usage_pages - stop_pages, pass_pages);
-		spent_ns = bpf_ktime_get_ns();
-		reclaimed = reclaim_pages(memcg, asked_pages);
-		spent_ns = bpf_ktime_get_ns() - spent_ns;
-		if (reclaimed < 0)
-			reclaimed = 0;
+	if (!rule || !state)
+		return;
+	flags = rule->flags;
+	if (!(flags & RECLAIMD_TIMED) &&
+	    !(flags & RECLAIMD_STOP_TIMED && state->phase == RECLAIMD_RUNNING))
+		return;
+	/* The timer is never early; an episode's passes are. */
+	if (bpf_ktime_get_ns() - state->measured_ns < TICK_NS)
+		return;
+	flush_accounts(memcg, cgrp, flags);
 
-		state = bpf_map_lookup_elem(&states, &id);
-		if (!state)
-			return;
-		count_pass(state, asked_pages, reclaimed, spent_ns);
-		usage_pages = memcg_usage_pages(memcg);
-	} else {
-		state = bpf_map_lookup_elem(&states, &id);
-		if (!state)
-			return;
-	}
-
-	if (usage_pages <= stop_pages)
-		end_episode(id, state, RECLAIMD_BELOW_STOP, usage_pages);
-	else if (state->idle_passes >= MAX_IDLE_PASSES)
-		end_episode(id, state, RECLAIMD_NO_PROGRESS, usage_pages);
-	else if (bpf_wq_start(&state->work, 0))
-		end_episode(id, state, RECLAIMD_RULE_REMOVED, usage_pages);
+	rule = bpf_map_lookup_elem(&rules, &id);
+	state = bpf_map_lookup_elem(&states, &id);
+	if (!rule || !state)
+		return;
+	now_ns = bpf_ktime_get_ns();
+	take_readings(state->readings, memcg, cgrp);
+	state->counters.ticks++;
+	state->start_truth =
+		truth_of(&rule->start, state->start_windows, state->readings, now_ns, 0);
+	state->measured_ns = now_ns;
+	protect_if_due(id, rule, state, now_ns);
+	start_if_due(id, rule, state, state->readings[RECLAIMD_USAGE]);
 }
 
-static void abandon_episode(__u64 id, enum reclaimd_stop_reason reason)
+/* Have the work run again when that is of use. */
+static __always_inline void arrange_next(__u64 id, __u64 next)
+{
+	struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &id);
+	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &id);
+	__u64 now_ns = bpf_ktime_get_ns();
+
+	if (!rule || !state)
+		return;
+	if (next == NEXT_AT_ONCE) {
+		if (bpf_wq_start(&state->work, 0))
+			end_episode(id, state, RECLAIMD_RULE_REMOVED, 0, 0);
+		return;
+	}
+	if (state->ticking && !next && now_ns - state->charged_ns >= rule->linger_ns &&
+	    now_ns >= state->protected_until_ns)
+		state->ticking = 0;
+	if (state->ticking)
+		next = next ? min_u64(next, TICK_NS) : TICK_NS;
+	if (next)
+		queue_work(state, next);
+}
+
+static void abandon(__u64 id, enum reclaimd_stop_reason reason)
 {
 	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &id);
 
-	if (state)
-		end_episode(id, state, reason, 0);
+	if (!state)
+		return;
+	state->ticking = 0;
+	if (state->phase == RECLAIMD_RUNNING)
+		end_episode(id, state, reason, 0, 0);
 }
 
-static int reclaim_work(void *map, int *key, void *value)
+static int do_work(void *map, int *key, void *value)
 {
-	__u64 id = *(__u64 *)key, stop_pages, pass_pages;
-	struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &id);
+	__u64 id = *(__u64 *)key;
 	struct mem_cgroup *memcg;
 	struct cgroup *cgrp;
 
-	if (!rule) {
-		abandon_episode(id, RECLAIMD_RULE_REMOVED);
+	if (!bpf_map_lookup_elem(&rules, &id)) {
+		abandon(id, RECLAIMD_RULE_REMOVED);
 		return 0;
 	}
-	stop_pages = rule->stop_pages;
-	pass_pages = rule->pass_pages;
-
 	/* Neither is found from the moment on that the cgroup is being removed. */
 	cgrp = bpf_cgroup_from_id(id);
 	if (!cgrp) {
-		abandon_episode(id, RECLAIMD_GONE);
+		abandon(id, RECLAIMD_GONE);
 		return 0;
 	}
 	memcg = bpf_get_mem_cgroup(&cgrp->self);
-	bpf_cgroup_release(cgrp);
-	if (!memcg) {
-		abandon_episode(id, RECLAIMD_GONE);
-		return 0;
+	if (memcg) {
+		tick(id, memcg, cgrp);
+		arrange_next(id, continue_episode(id, memcg));
+		bpf_put_mem_cgroup(memcg);
+	} else {
+		abandon(id, RECLAIMD_GONE);
 	}
-	continue_episode(id, memcg, stop_pages, pass_pages);
-	bpf_put_mem_cgroup(memcg);
+	bpf_cgroup_release(cgrp);
+	return 0;
+}
+
+static int on_timer(void *map, __u64 *key, struct reclaimd_state *state)
+{
+	queue_work(state, 0);
 	return 0;
 }
 
@@ -336,10 +368,16 @@ int reclaimd_prepare(struct reclaimd_prepare_args *args)
 
 	if (!state)
 		return -ENOENT;
-	err = bpf_wq_init(&state->work, &states, 0);
+	err = bpf_timer_init(&state->timer, &states, CLOCK_MONOTONIC);
 	if (err)
 		return err;
-	return bpf_wq_set_callback(&state->work, reclaim_work, 0);
+	err = bpf_timer_set_callback(&state->timer, on_timer);
+	if (err)
+		return err;
+	err = bpf_wq_init(&state->work, &states, work_flags());
+	if (err)
+		return err;
+	return bpf_wq_set_callback(&state->work, do_work, 0);
 }
 
 char LICENSE[] SEC("license") = "GPL";

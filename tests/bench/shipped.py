@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reclaimd.cgroup.facts import CgroupFacts, Memory
+from reclaimd.cgroup.machine import read_machine
 from reclaimd.config import load_config
 from reclaimd.errors import ConfigError
 from reclaimd.policy.resolve import resolve
@@ -36,14 +37,14 @@ class Shipped:
     @property
     def thresholds(self) -> tuple[Threshold, ...]:
         """All thresholds, the limit first."""
-        pressure = self.rule.back_pressure
+        pressure, reclaim = self.rule.back_pressure, self.rule.reclaim
         pages = {
             "limit (memory.max)": LIMIT_MIB * PAGES_PER_MIB,
             **({"back-pressure": pressure.start_pages} if pressure else {}),
-            "start": self.rule.start_pages,
-            "stop": self.rule.stop_pages,
+            "start": reclaim.start.lowest_usage_pages if reclaim else None,
+            "stop": reclaim.stop.lowest_usage_pages if reclaim else None,
         }
-        return tuple(Threshold(name, count / PAGES_PER_MIB) for name, count in pages.items())
+        return tuple(Threshold(name, count / PAGES_PER_MIB) for name, count in pages.items() if count)
 
 
 def read_shipped(path: Path = CONFIG) -> Shipped:
@@ -55,7 +56,7 @@ def read_shipped(path: Path = CONFIG) -> Shipped:
     loaded = load_config(path)
     cgroup = Case(FILE_64, Mode.RECLAIMD, run=1).cgroup
     facts = CgroupFacts(1, cgroup, Memory(current_bytes=0, max_bytes=LIMIT_MIB * MIB, high_bytes=None))
-    resolution = resolve(loaded, [facts], page_bytes=PAGE_BYTES)
+    resolution = resolve(loaded, [facts], page_bytes=PAGE_BYTES, machine=read_machine())
     if not resolution.rules:
         raise ConfigError(f"{path}: no policy governs {cgroup}", hint="the demo measures that cgroup")
     return Shipped(resolution.rules[0], f"http://{loaded.config.metrics.listen}/metrics")

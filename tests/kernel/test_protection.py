@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""below_low and beminimum."""
+"""below_low and below_min."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +47,7 @@ def test_below_low_true_yields_when_nothing_else_is_left(hooks: Hooks, cgroup: C
         assert spared.keyed("memory.events")["low"] > 0
 
 
-def test_beminimum_true_protects_even_when_nothing_else_is_left(
+def test_below_min_true_protects_even_when_nothing_else_is_left(
     hooks: Hooks, cgroup: Cgroup, disk: Path
 ) -> None:
     with siblings_with_page_cache(cgroup, disk) as (spared, prey), hooks.attached("first", cgroup):

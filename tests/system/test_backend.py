@@ -14,8 +14,7 @@ from reclaimd.kernel.ids import link_ids
 from reclaimd.kernel.link import attach_struct_ops
 from reclaimd.policy.rule import BackPressure, Rule
 from tests.kernel.cgroups import ROOT, Cgroup, Charger, until
-
-MIB_PAGES = 256
+from tests.system.rules import MIB_PAGES, between, rule
 
 
 @pytest.fixture
@@ -25,16 +24,10 @@ def backend() -> Iterator[BpfBackend]:
     backend.close()
 
 
-def _rule(cgroup: Cgroup, start_mib: int = 8, stop_mib: int = 6, **more: BackPressure | None) -> Rule:
-    return Rule(
-        cgroup_id=cgroup.cgroup_id,
-        path=f"/{cgroup.path.relative_to(ROOT)}",
-        policy="test",
-        start_pages=start_mib * MIB_PAGES,
-        stop_pages=stop_mib * MIB_PAGES,
-        back_pressure=more.get("back_pressure"),
-        limit_pages=None,
-    )
+def _rule(
+    cgroup: Cgroup, start_mib: int = 8, stop_mib: int = 6, back_pressure: BackPressure | None = None
+) -> Rule:
+    return rule(cgroup, between(start_mib, stop_mib), back_pressure=back_pressure)
 
 
 def _charge(cgroup: Cgroup, disk: Path, mib: int = 16) -> None:
@@ -56,7 +49,7 @@ def test_an_episode_brings_usage_down_to_stop(backend: BpfBackend, batch: Cgroup
     events = [event for event in backend.events() if isinstance(event, EpisodeEnded)]
     assert events
     assert events[0].usage_started_pages >= 8 * MIB_PAGES
-    below = [event for event in events if event.reason is StopReason.BELOW_STOP]
+    below = [event for event in events if event.reason is StopReason.USAGE]
     assert all(event.usage_ended_pages <= 6 * MIB_PAGES for event in below)
 
 
@@ -128,11 +121,11 @@ def test_a_cgroup_that_is_gone_already_is_left_out(backend: BpfBackend, batch: C
 
 def test_a_path_that_another_cgroup_has_taken_is_left_alone(backend: BpfBackend, batch: Cgroup) -> None:
     leaf = batch.child("leaf")
-    rule = _rule(leaf)
+    gone = _rule(leaf)
     leaf.remove()
     batch.child("leaf")
     before = link_ids()
-    backend.apply([rule])
+    backend.apply([gone])
     assert link_ids() == before
 
 

@@ -34,4 +34,5 @@ def test_check_shows_what_the_policies_come_to(batch: Cgroup, config: Path) -> N
     config.write_text(VALID)
     ended = run_reclaimd("check", str(config))
     assert (ended.status, ended.lines) == (0, [])
-    assert ended.out.splitlines()[-1].split() == ["/batch/a", "batch", "24MiB", "16MiB", "32MiB", "none"]
+    shown = ["/batch/a", "batch", "usage", "24MiB", "usage", "16MiB", "32MiB", "none"]
+    assert ended.out.splitlines()[-1].split() == shown

@@ -49,7 +49,7 @@ def test_each_episode_is_a_line_and_is_counted(batch: Cgroup, disk: Path, start:
     leaf = limited(batch, "a", 32)
     daemon = start(BATCH)
     write_and_read(leaf, disk / "data", 64)
-    line = daemon.wait_for("episode", cgroup="/batch/a", reason="below_stop")
+    line = daemon.wait_for("episode", cgroup="/batch/a", reason="usage")
     assert line["policy"] == "batch"
     assert line["usage_before_mib"] >= 24
     assert line["usage_after_mib"] <= 22
@@ -60,7 +60,7 @@ def test_each_episode_is_a_line_and_is_counted(batch: Cgroup, disk: Path, start:
     metrics = daemon.scrape()
     daemon.stop()
     lines = daemon.lines("episode", cgroup="/batch/a")
-    assert metrics.value("reclaimd_episodes_total", cgroup="/batch/a", reason="below_stop") > 0
+    assert metrics.value("reclaimd_episodes_total", cgroup="/batch/a", reason="usage") > 0
     assert metrics.value("reclaimd_triggers_total", cgroup="/batch/a") <= len(lines) + 1
     assert metrics.value("reclaimd_passes_total", cgroup="/batch/a") <= sum(line["passes"] for line in lines)
     assert metrics.value("reclaimd_dropped_events_total") == 0

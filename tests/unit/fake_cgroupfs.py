@@ -31,9 +31,12 @@ class FakeCgroupfs:
         directory.mkdir()
         (directory / "cgroup.procs").write_text("")
         if memory:
-            (directory / "memory.current").write_text(f"{current_bytes}\n")
             (directory / "memory.max").write_text(_limit(max_bytes))
             (directory / "memory.high").write_text(_limit(high_bytes))
+            # Read first, so made last and at once: nobody sees a controller with half its files.
+            current = directory / "memory.current"
+            current.with_suffix(".new").write_text(f"{current_bytes}\n")
+            current.with_suffix(".new").rename(current)
         return directory.stat().st_ino
 
     def remove(self, path: str) -> None:

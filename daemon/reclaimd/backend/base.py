@@ -6,16 +6,35 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from reclaimd.config.metric import Metric
 from reclaimd.policy.rule import Rule
 
 
 class StopReason(StrEnum):
-    """Why an episode ended."""
+    """Why an episode ended: the metric whose stop condition came true, or one of the last five.
 
-    BELOW_STOP = "below_stop"
+    NO_PROGRESS: passes brought nothing. FLOOR: usage is down to the policy's floor. GONE: the cgroup
+    was removed. MONITORED: the policy only watches, and the episode ended where it began.
+    """
+
+    USAGE = "usage"
+    PSI_SOME = "psi_some"
+    PSI_FULL = "psi_full"
+    PGFAULTS = "pgfaults"
+    REFAULTS = "refaults"
+    REFAULTS_ANON = "refaults_anon"
+    REFAULTS_FILE = "refaults_file"
+    EVENTS_HIGH = "events_high"
+    EVENTS_MAX = "events_max"
+    EVENTS_OOM = "events_oom"
+    SWAP_FREE = "swap_free"
+    RECLAIMED = "reclaimed"
+    AFTER = "after"
     NO_PROGRESS = "no_progress"
+    FLOOR = "floor"
     GONE = "gone"
     RULE_REMOVED = "rule_removed"
+    MONITORED = "monitored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +48,16 @@ class Counters:
         pages_asked: pages that the passes asked for.
         pages_reclaimed: pages that the passes brought.
         reclaim_ns: wall time inside the passes.
+        reclaim_cpu_ns: CPU time spent in them.
         give_ups: episodes that ended because passes brought nothing.
-        delays: charges that were answered with a delay.
+        held_back: times that passes were put off because a second's rate or CPU time was used up.
+        delays: charges that back-pressure answered with a delay.
         delay_ms: the sum of those delays.
-        start_failures: triggers whose work could not be queued.
+        throttles: charges that were delayed for the sake of a protected cgroup.
+        throttle_ms: the sum of those delays.
+        protections: times that protection began.
+        ticks: how often what charges cannot see was measured.
+        start_failures: work that could not be queued.
     """
 
     triggers: int
@@ -41,9 +66,15 @@ class Counters:
     pages_asked: int
     pages_reclaimed: int
     reclaim_ns: int
+    reclaim_cpu_ns: int
     give_ups: int
+    held_back: int
     delays: int
     delay_ms: int
+    throttles: int
+    throttle_ms: int
+    protections: int
+    ticks: int
     start_failures: int
 
 
@@ -52,7 +83,10 @@ class EpisodeEnded:
     """One episode, from its trigger to its stop.
 
     `episode` counts the episodes of this cgroup. started_ns and ended_ns are CLOCK_MONOTONIC;
-    reclaim_ns is the part of the time in between that was spent inside passes.
+    reclaim_ns is the part of the time in between that was spent inside passes. start_value and
+    stop_value are what was measured then, in the unit of reclaimd.policy.rule.Condition.bound; for
+    the reasons that are no metric, stop_value is the number of passes without progress (NO_PROGRESS),
+    pages (FLOOR), or 0.
     """
 
     cgroup_id: int
@@ -65,7 +99,11 @@ class EpisodeEnded:
     pages_reclaimed: int
     usage_started_pages: int
     usage_ended_pages: int
+    started_for: Metric
+    start_value: int
     reason: StopReason
+    stop_value: int
+    reclaim_cpu_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +113,16 @@ class CgroupGone:
     cgroup_id: int
 
 
-Event = EpisodeEnded | CgroupGone
+@dataclass(frozen=True, slots=True)
+class ProtectionBegan:
+    """The condition of a cgroup's protection came true; `value` is what was measured of the metric."""
+
+    cgroup_id: int
+    metric: Metric
+    value: int
+
+
+Event = EpisodeEnded | CgroupGone | ProtectionBegan
 
 
 class Backend(Protocol):
@@ -106,6 +153,9 @@ class Backend(Protocol):
 
     def dropped_events(self) -> int:
         """Return how many events were lost because nobody read them in time."""
+
+    def ungoverned_charges(self) -> int:
+        """Return how many charges should have met a rule, and met none."""
 
     def close(self) -> None:
         """Detach everything; calling it again does nothing."""

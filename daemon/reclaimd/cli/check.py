@@ -9,12 +9,14 @@ from pathlib import Path
 
 from reclaimd.cgroup.facts import CgroupFacts, survey
 from reclaimd.cgroup.host import find_cgroup_root
+from reclaimd.cgroup.machine import read_machine
 from reclaimd.config import load_config
 from reclaimd.config.problem import printable
 from reclaimd.config.units import format_bytes
 from reclaimd.errors import HostError
 from reclaimd.policy.resolve import resolve
 from reclaimd.policy.rule import BackPressure, Rule
+from reclaimd.policy.text import combination_text
 
 HEADINGS = ("CGROUP", "POLICY", "START", "STOP", "LIMIT", "BACK-PRESSURE")
 
@@ -37,7 +39,7 @@ def check(file: Path, cgroup_root: Path | None) -> int:
     except HostError as error:
         print(f"not resolved for this host: {error}")
         return os.EX_OK
-    resolution = resolve(loaded, cgroups, page_bytes=PAGE_BYTES)
+    resolution = resolve(loaded, cgroups, page_bytes=PAGE_BYTES, machine=read_machine())
     for problem in resolution.problems:
         print(problem, file=sys.stderr)
     if resolution.rules:
@@ -69,8 +71,8 @@ def _row(rule: Rule) -> tuple[str, ...]:
     return (
         printable(rule.path),
         rule.policy,
-        _size(rule.start_pages),
-        _size(rule.stop_pages),
+        combination_text(rule.reclaim.start, PAGE_BYTES) if rule.reclaim else "none",
+        combination_text(rule.reclaim.stop, PAGE_BYTES) if rule.reclaim else "none",
         "max" if rule.limit_pages is None else _size(rule.limit_pages),
         _back_pressure(rule.back_pressure),
     )

@@ -8,10 +8,10 @@ class BadValueError(ValueError):
     Args:
         message: what is wrong with it.
         hint: what to write in its place.
-        at: where in the value the mistake is, as keys from the outside in.
+        at: where in the value the mistake is, as keys and list indexes from the outside in.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, at: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, at: tuple[str | int, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

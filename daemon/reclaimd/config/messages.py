@@ -5,7 +5,6 @@ Only the type codes of pydantic's errors are used, which are part of its interfa
 change between versions, are not.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, get_args
@@ -18,6 +17,7 @@ from reclaimd.config.bad_value import BadValueError, describe
 from reclaimd.config.document import Document, KeyPath
 from reclaimd.config.models import Config
 from reclaimd.config.problem import Problem
+from reclaimd.config.suggest import key_hint
 
 #: What was expected, and how it is written.
 _SHAPES = MappingProxyType(
@@ -74,9 +74,7 @@ def _key_hint(key: str, known: Mapping[str, FieldInfo]) -> str:
     owners = [section for section, fields in _sections(Config, "") if section and key in fields]
     if owners:
         return f"it belongs into {' or '.join(owners)}"
-    if close := difflib.get_close_matches(key.lower().replace("-", "_"), known, n=1):
-        return f"did you mean '{close[0]}'?"
-    return f"the keys here are {', '.join(known)}"
+    return key_hint(key, known)
 
 
 def _fields(path: KeyPath) -> dict[str, FieldInfo]:
@@ -84,13 +82,18 @@ def _fields(path: KeyPath) -> dict[str, FieldInfo]:
     model: type[BaseModel] = Config
     for step in path:
         if isinstance(step, str):
-            model = _model_of(model.model_fields[step]) or model
-    return model.model_fields
+            model = _model_of(_by_key(model)[step]) or model
+    return _by_key(model)
+
+
+def _by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a model's fields by what they are called in a file."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
 def _sections(model: type[BaseModel], name: str) -> Iterator[tuple[str, dict[str, FieldInfo]]]:
-    yield name, model.model_fields
-    for key, info in model.model_fields.items():
+    yield name, _by_key(model)
+    for key, info in _by_key(model).items():
         if inner := _model_of(info):
             yield from _sections(inner, key)
 

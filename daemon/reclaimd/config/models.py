@@ -9,19 +9,66 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 from fractions import Fraction
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
 
 from reclaimd.config.bad_value import BadValueError, describe
+from reclaimd.config.combination import Combination, Condition, parse_start, parse_stop
+from reclaimd.config.default_stop import default_stop, with_missing
 from reclaimd.config.glob import Glob, parse_glob
 from reclaimd.config.listen import DEFAULT_LISTEN, ListenAddress, parse_listen
-from reclaimd.config.units import Duration, Percent, Size, Threshold, parse_duration, parse_threshold
+from reclaimd.config.metric import Metric
+from reclaimd.config.units import (
+    Duration,
+    Percent,
+    Size,
+    Threshold,
+    parse_byte_rate,
+    parse_duration,
+    parse_share,
+    parse_size,
+    parse_threshold,
+)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _WHOLE_LIMIT = 100
 #: The kernel never delays a charging task for longer (MEMCG_MAX_HIGH_DELAY_JIFFIES).
 MAX_DELAY_MS = 2000
+
+
+MIN_PASS_BYTES = 4096
+MAX_PASS_BYTES = 16 << 20
+MAX_SWAPPINESS = 200
+MIN_FOR_MS = 100
+
+
+class Mode(StrEnum):
+    """Whether a policy acts on its cgroups, or only decides and counts."""
+
+    ENFORCE = "enforce"
+    MONITOR = "monitor"
+
+
+class ProtectAs(StrEnum):
+    """As what a cgroup is protected: as if it were within its memory.low or its memory.min.
+
+    NONE: not at all, only others are throttled for its sake.
+    """
+
+    NONE = "none"
+    LOW = "low"
+    MIN = "min"
+
+
+class OtherSwappiness(StrEnum):
+    """What swappiness can be besides a number: that of the cgroup, or no file pages at all."""
+
+    CGROUP = "cgroup"
+    ANON_ONLY = "anon-only"
+
+
+Swappiness = int | OtherSwappiness
 
 
 class LogFormat(StrEnum):
@@ -69,7 +116,7 @@ def _parse_choice(choices: type[StrEnum]) -> Callable[[object], StrEnum]:
     return parse
 
 
-def _parse_max_delay(value: object) -> Duration:
+def _parse_delay(value: object) -> Duration:
     delay = parse_duration(value)
     if delay.duration_ms > MAX_DELAY_MS:
         raise BadValueError(
@@ -78,12 +125,37 @@ def _parse_max_delay(value: object) -> Duration:
     return delay
 
 
+def _parse_pass(value: object) -> Size:
+    size = parse_size(value)
+    if not MIN_PASS_BYTES <= size.size_bytes <= MAX_PASS_BYTES:
+        raise BadValueError(f"{value} is no size for a pass", hint="a pass is from 4KiB to 16MiB")
+    return size
+
+
+def _parse_swappiness(value: object) -> Swappiness:
+    if isinstance(value, str) and value in tuple(OtherSwappiness):
+        return OtherSwappiness(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SWAPPINESS:
+        hint = f"write a number from 0 to {MAX_SWAPPINESS}, anon-only or cgroup"
+        raise BadValueError(f"{value} is no swappiness", hint=hint)
+    return value
+
+
+def _parse_for(value: object) -> Duration:
+    duration = parse_duration(value)
+    if duration.duration_ms < MIN_FOR_MS:
+        raise BadValueError(f"{value} is too short", hint=f"it is measured by the {MIN_FOR_MS}ms")
+    return duration
+
+
 AThreshold = Annotated[Threshold, _unless((Size, Percent), parse_threshold), Field(examples=["75%"])]
 AGlob = Annotated[Glob, _unless(Glob, parse_glob)]
+ADuration = Annotated[Duration, _unless(Duration, parse_duration)]
+ADelay = Annotated[Duration, _unless(Duration, _parse_delay)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Match(_Model):
@@ -115,18 +187,77 @@ class Match(_Model):
         return value
 
 
-class Reclaim(_Model):
-    """When background reclaim starts and how far it goes."""
+class Backoff(_Model):
+    """The pauses after episodes that bring nothing: the first, and what they double up to."""
 
-    start: AThreshold
-    stop: Annotated[AThreshold, Field(examples=["70%"])]
+    first: Annotated[ADuration, Field(alias="from")] = Duration(10)
+    most: Annotated[ADuration, Field(alias="to")] = Duration(1000)
+
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        if self.most.duration_ms < self.first.duration_ms:
+            hint = "the pause grows from 'from' to 'to'"
+            raise BadValueError("is shorter than from", hint=hint, at=("to",))
+        return self
+
+
+class Reclaim(_Model):
+    """When background reclaim starts, how far it goes, and what it may cost.
+
+    `stop` is as written; what the engine goes by is full_stop(), which has the defaults too.
+    """
+
+    start: Annotated[Combination | None, _unless(Combination, parse_start), Field(examples=["75%"])] = None
+    stop: Annotated[Combination | None, _unless(Combination, parse_stop), Field(examples=["70%"])] = None
+    high_async: AThreshold | None = None
+    floor: AThreshold | None = None
+    pass_size: Annotated[Size, _unless(Size, _parse_pass), Field(alias="pass")] = Size(1 << 20)
+    rate: Annotated[Size, _unless(Size, parse_byte_rate)] | None = None
+    cpu: Annotated[Fraction, _unless(Fraction, parse_share)] | None = None
+    swappiness: Annotated[Swappiness, PlainValidator(_parse_swappiness)] = OtherSwappiness.CGROUP
+    cooldown: ADuration | None = None
+    backoff: Backoff = Backoff()
+
+    @field_validator("high_async", "floor", "rate", "cpu", "cooldown", mode="before")
+    @classmethod
+    def _not_left_empty(cls, value: Any) -> Any:  # noqa: ANN401  whatever the file holds
+        return _not_empty(value)
+
+    @model_validator(mode="after")
+    def _starts_in_one_way(self) -> Self:
+        if self.high_async is None:
+            if self.start is None:
+                raise BadValueError("has no start", hint="add for example 'start: 75%'")
+            return self
+        for key, value in (("start", self.start), ("stop", self.stop)):
+            if value is not None:
+                hint = "high_async is short for a start with its default stop: write one or the other"
+                raise BadValueError(f"stands beside high_async, which replaces {key}", hint=hint, at=(key,))
+        return self
 
     @model_validator(mode="after")
     def _stop_below_start(self) -> Self:
-        if _comparable(self.start, self.stop) and _amount(self.stop) >= _amount(self.start):
-            message = f"{self.stop} is not below start, which is {self.start}"
-            raise BadValueError(message, hint="reclaim goes from start down to stop", at=("stop",))
+        for stop in self.stop.conditions if self.stop else ():
+            for start in self.full_start().conditions:
+                if _same_measure(start, stop) and _amount(stop.bound) >= _amount(start.bound):
+                    message = f"{_shown(stop)} is not below start, which is {_shown(start)}"
+                    hint = "reclaim goes from start down to stop"
+                    raise BadValueError(message, hint=hint, at=("stop", *stop.at))
+        self.full_stop()
         return self
+
+    def full_start(self) -> Combination:
+        """Return what an episode starts for, high_async included."""
+        if self.start is not None:
+            return self.start
+        # _starts_in_one_way() has seen to it that there is one.
+        high = cast("Threshold", self.high_async)
+        return Combination(((Condition(Metric.USAGE, high),),), any_of_all=True)
+
+    def full_stop(self) -> Combination:
+        """Return what an episode stops for: as written, and what that leaves out."""
+        start = self.full_start()
+        return default_stop(start) if self.stop is None else with_missing(self.stop, start)
 
 
 class BackPressure(_Model):
@@ -136,13 +267,42 @@ class BackPressure(_Model):
     """
 
     start: Annotated[AThreshold, Field(examples=["90%"])]
-    max_delay: Annotated[Duration, _unless(Duration, _parse_max_delay), Field(examples=["100ms"])]
+    max_delay: Annotated[ADelay, Field(examples=["100ms"])]
 
     @model_validator(mode="after")
     def _start_below_limit(self) -> Self:
-        if isinstance(self.start, Percent) and self.start.percent == _WHOLE_LIMIT:
+        if self.start == Percent(Fraction(_WHOLE_LIMIT)):
             message = "100% leaves no room between start and memory.max"
             raise BadValueError(message, hint="start below it, for example at 90%", at=("start",))
+        return self
+
+
+class Throttle(_Model):
+    """Which cgroups wait, and for how long at each charge."""
+
+    match: Annotated[Match, Field(examples=["/batch.slice/*"])]
+    delay: Annotated[ADelay, Field(examples=["2s"])]
+
+
+class Protect(_Model):
+    """When a cgroup is spared by reclaim further up, and who waits meanwhile."""
+
+    protect_as: Annotated[
+        ProtectAs, PlainValidator(_parse_choice(ProtectAs)), Field(alias="as", examples=["low"])
+    ]
+    condition: Annotated[
+        Combination,
+        _unless(Combination, parse_start),
+        Field(alias="while", examples=["{pgfaults: 5000/s}"]),
+    ]
+    for_time: Annotated[Duration, _unless(Duration, _parse_for), Field(alias="for")] = Duration(2000)
+    throttle: tuple[Throttle, ...] = ()
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.protect_as is ProtectAs.NONE and not self.throttle:
+            hint = "write as: low or as: min, or who is throttled meanwhile"
+            raise BadValueError("none without throttle does nothing", hint=hint, at=("as",))
         return self
 
 
@@ -151,24 +311,45 @@ class Policy(_Model):
 
     name: Annotated[str, PlainValidator(_parse_name), Field(examples=["batch"])]
     match: Annotated[Match, Field(examples=["/batch.slice/*"])]
-    reclaim: Annotated[Reclaim, Field(examples=["{start: 75%, stop: 70%}"])]
+    mode: Annotated[Mode, PlainValidator(_parse_choice(Mode))] = Mode.ENFORCE
+    reclaim: Annotated[Reclaim | None, Field(examples=["{start: 75%, stop: 70%}"])] = None
     back_pressure: BackPressure | None = None
+    protect: Protect | None = None
 
-    @field_validator("back_pressure", mode="before")
+    @field_validator("reclaim", "back_pressure", "protect", mode="before")
     @classmethod
     def _not_left_empty(cls, value: Any) -> Any:  # noqa: ANN401  whatever the file holds
-        if value is None:
-            raise BadValueError("is empty", hint="give it start and max_delay, or remove it")
-        return value
+        return _not_empty(value)
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.reclaim is None and self.protect is None:
+            hint = "add for example 'reclaim: {start: 75%, stop: 70%}'"
+            if self.back_pressure:
+                text = "needs reclaim: a task that waits for it would wait for nothing"
+                raise BadValueError(text, hint=hint, at=("back_pressure",))
+            raise BadValueError("has neither reclaim nor protect: it does nothing", hint=hint)
+        return self
 
     @model_validator(mode="after")
     def _back_pressure_from_start_on(self) -> Self:
-        start, pressure = self.reclaim.start, self.back_pressure
-        if pressure and _comparable(pressure.start, start) and _amount(pressure.start) < _amount(start):
+        start, pressure = usage_start(self.reclaim), self.back_pressure
+        if start is None or pressure is None or not _comparable(pressure.start, start):
+            return self
+        if _amount(pressure.start) < _amount(start):
             message = f"{pressure.start} is below reclaim.start, which is {start}"
             hint = "delays are for when reclaim does not keep up: start them at or above reclaim.start"
             raise BadValueError(message, hint=hint, at=("back_pressure", "start"))
         return self
+
+
+def usage_start(reclaim: Reclaim | None) -> Threshold | None:
+    """Return the usage that reclaim starts at, if that is all it starts for."""
+    if reclaim is None:
+        return None
+    conditions = reclaim.full_start().conditions
+    bound = conditions[0].bound
+    return bound if len(conditions) == 1 and isinstance(bound, Size | Percent) else None
 
 
 class Metrics(_Model):
@@ -192,9 +373,35 @@ class Config(_Model):
     log: Log = Log()
 
 
-def _comparable(one: Threshold, other: Threshold) -> bool:
+def _not_empty(value: Any) -> Any:  # noqa: ANN401  whatever the file holds
+    if value is None:
+        raise BadValueError("is empty", hint="give it a value, or remove it")
+    return value
+
+
+def _same_measure(one: Condition, other: Condition) -> bool:
+    alike = one.metric is other.metric and one.window == other.window
+    return alike and _comparable(one.bound, other.bound)
+
+
+def _comparable(one: object, other: object) -> bool:
+    if isinstance(one, Percent) and isinstance(other, Percent):
+        return one.base is other.base
     return type(one) is type(other)
 
 
-def _amount(threshold: Threshold) -> Fraction:
-    return Fraction(threshold.size_bytes) if isinstance(threshold, Size) else threshold.percent
+def _amount(bound: Threshold | Duration | Fraction) -> Fraction:
+    match bound:
+        case Size(size_bytes):
+            return Fraction(size_bytes)
+        case Percent(percent):
+            return percent
+        case Duration(duration_ms):
+            return Fraction(duration_ms)
+        case _:
+            return bound
+
+
+def _shown(condition: Condition) -> str:
+    bound = condition.bound
+    return f"{float(bound):g}" if isinstance(bound, Fraction) else str(bound)

@@ -7,6 +7,7 @@ A number always carries its unit, and units of size are always the binary ones: 
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -31,9 +32,21 @@ _DURATION_UNIT_MEANT = MappingProxyType(
 #: What a 64-bit kernel takes for a limit (PAGE_COUNTER_MAX) is a little less than this.
 _MAX_BYTES = (1 << 63) - 1
 _MAX_PERCENT = 100
+#: More happens nowhere in a second, and a window of a minute of it still fits the kernel's numbers.
+_MAX_RATE = 1_000_000_000
 
 _QUANTITY = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,9})?) ?([A-Za-z]+|%)")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_SHARE_OF = re.compile(r"(.*%) +of +(.*)")
+_PER_SECOND = re.compile(r"(.*[^ ]) ?/ ?s")
+
+
+class Base(StrEnum):
+    """What a percentage is of; memory.max and memory.high are the cgroup's own."""
+
+    MEMORY_MAX = "memory.max"
+    MEMORY_HIGH = "memory.high"
+    MACHINE = "machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +62,15 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Percent:
-    """A share of a cgroup's memory.max, more than 0 % and at most 100 %."""
+    """A share of a limit of the cgroup or of the machine's memory, more than 0 % and at most 100 %."""
 
     percent: Fraction
+    base: Base = Base.MEMORY_MAX
 
     def __str__(self) -> str:
         """Return the share with its percent sign."""
-        return f"{float(self.percent):g}%"
+        of = "" if self.base is Base.MEMORY_MAX else f" of {self.base}"
+        return f"{float(self.percent):g}%{of}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +85,69 @@ Threshold = Size | Percent
 
 
 def parse_threshold(value: object) -> Threshold:
-    """Read "24MiB" or "75%".
+    """Read "24MiB", "75%" or "75% of memory.high".
 
     Raises:
-        BadValueError: the value is neither.
+        BadValueError: the value is nothing of that.
     """
+    base = Base.MEMORY_MAX
+    if isinstance(value, str) and (share := _SHARE_OF.fullmatch(value)):
+        value, base = share[1], _base(share[2])
     number, unit = _split(value, "a size or a percentage", "24MiB or 75%")
     if unit == "%":
-        return _percent(number)
+        return Percent(_percent(number), base)
     return _size(number, unit, str(value))
+
+
+def parse_size(value: object) -> Size:
+    """Read "24MiB".
+
+    Raises:
+        BadValueError: the value is no size.
+    """
+    number, unit = _split(value, "a size", "1MiB")
+    return _size(number, unit, str(value))
+
+
+def parse_share(value: object, *, zero: bool = False) -> Fraction:
+    """Read "10%" as 10, up to 100; 0 only if `zero` is set.
+
+    Raises:
+        BadValueError: the value is no such percentage.
+    """
+    number, unit = _split(value, "a percentage", "10%")
+    if unit != "%":
+        raise BadValueError(f"{value} is not a percentage", hint=f"write for example {number}%")
+    if zero and Fraction(number) == 0:
+        return Fraction(0)
+    return _percent(number)
+
+
+def parse_rate(value: object, *, zero: bool = False) -> Fraction:
+    """Read "5000/s" as 5000; 0 only if `zero` is set.
+
+    Raises:
+        BadValueError: the value is no rate.
+    """
+    match = _PER_SECOND.fullmatch(value) if isinstance(value, str) else None
+    if not match or not _NUMBER.fullmatch(match[1]):
+        raise BadValueError(f"{_quoted(value)} is not a rate", hint="write for example 5000/s")
+    rate = Fraction(match[1])
+    if rate > _MAX_RATE or (rate == 0 and not zero):
+        raise BadValueError(f"{value} is out of range", hint=f"a rate is above 0 and up to {_MAX_RATE}/s")
+    return rate
+
+
+def parse_byte_rate(value: object) -> Size:
+    """Read "200MiB/s"; the size is that of each second.
+
+    Raises:
+        BadValueError: the value is no such rate.
+    """
+    match = _PER_SECOND.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise BadValueError(f"{_quoted(value)} is not a rate", hint="write for example 200MiB/s")
+    return parse_size(match[1])
 
 
 def parse_duration(value: object) -> Duration:
@@ -123,11 +192,23 @@ def _split(value: object, kind: str, examples: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def _percent(number: str) -> Percent:
+def _base(name: str) -> Base:
+    try:
+        return Base(name)
+    except ValueError:
+        hint = f"a percentage is of {', '.join(Base)}"
+        raise BadValueError(f"'{name}' is nothing to take a percentage of", hint=hint) from None
+
+
+def _quoted(value: object) -> str:
+    return f"'{value}'" if isinstance(value, str) else describe(value)
+
+
+def _percent(number: str) -> Fraction:
     percent = Fraction(number)
     if not 0 < percent <= _MAX_PERCENT:
         raise BadValueError(f"{number}% is not a percentage above 0 and up to 100")
-    return Percent(percent)
+    return percent
 
 
 def _size(number: str, unit: str, text: str) -> Size:

@@ -6,16 +6,58 @@ what the members mean is said in the header.
 """
 
 import ctypes
-from enum import IntEnum
+from enum import IntEnum, IntFlag
+
+MAX_CONDITIONS = 8
+MAX_GROUPS = 4
+MAX_THROTTLES = 4
+MAX_METRICS = 16
+
+
+class MetricCode(IntEnum):
+    """``enum reclaimd_metric``."""
+
+    USAGE = 0
+    PSI_SOME = 1
+    PSI_FULL = 2
+    PGFAULTS = 3
+    REFAULTS = 4
+    REFAULTS_ANON = 5
+    REFAULTS_FILE = 6
+    EVENTS_HIGH = 7
+    EVENTS_MAX = 8
+    EVENTS_OOM = 9
+    SWAP_FREE = 10
+    RECLAIMED = 11
+    AFTER = 12
 
 
 class StopCode(IntEnum):
-    """``enum reclaimd_stop_reason``."""
+    """``enum reclaimd_stop_reason``: what an episode may end for besides a metric of stop."""
 
-    BELOW_STOP = 1
-    NO_PROGRESS = 2
-    GONE = 3
-    RULE_REMOVED = 4
+    NO_PROGRESS = 16
+    FLOOR = 17
+    GONE = 18
+    RULE_REMOVED = 19
+    MONITORED = 20
+
+
+class RuleFlag(IntFlag):
+    """``enum reclaimd_rule_flags``."""
+
+    MONITOR = 1
+    TIMED = 2
+    STOP_TIMED = 4
+    READS_STATS = 8
+    READS_PSI = 16
+
+
+class ProtectCode(IntEnum):
+    """``enum reclaimd_protect_as``."""
+
+    NONE = 0
+    LOW = 1
+    MIN = 2
 
 
 class EventKind(IntEnum):
@@ -23,19 +65,66 @@ class EventKind(IntEnum):
 
     EPISODE = 1
     OFFLINE = 2
+    PROTECTED = 3
+
+
+class ConditionValue(ctypes.Structure):
+    """``struct reclaimd_condition``."""
+
+    _fields_ = (
+        ("bound", ctypes.c_uint64),
+        ("window_ns", ctypes.c_uint64),
+        ("metric", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+    )
+
+
+class CombinationValue(ctypes.Structure):
+    """``struct reclaimd_combination``."""
+
+    _fields_ = (
+        ("conditions", ConditionValue * MAX_CONDITIONS),
+        ("groups", ctypes.c_uint32 * MAX_GROUPS),
+        ("nr_conditions", ctypes.c_uint32),
+        ("any_of_all", ctypes.c_uint32),
+    )
+
+
+class ThrottleValue(ctypes.Structure):
+    """``struct reclaimd_throttle``."""
+
+    _fields_ = (
+        ("cgroup_id", ctypes.c_uint64),
+        ("delay_ms", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+    )
 
 
 class RuleValue(ctypes.Structure):
     """``struct reclaimd_rule``."""
 
     _fields_ = (
-        ("start_pages", ctypes.c_uint64),
-        ("stop_pages", ctypes.c_uint64),
+        ("start", CombinationValue),
+        ("stop", CombinationValue),
+        ("protect", CombinationValue),
+        ("throttles", ThrottleValue * MAX_THROTTLES),
+        ("wake_pages", ctypes.c_uint64),
+        ("aim_pages", ctypes.c_uint64),
+        ("floor_pages", ctypes.c_uint64),
         ("pass_pages", ctypes.c_uint64),
+        ("rate_pages_per_s", ctypes.c_uint64),
+        ("cpu_ns_per_s", ctypes.c_uint64),
+        ("cooldown_ns", ctypes.c_uint64),
+        ("backoff_min_ns", ctypes.c_uint64),
+        ("backoff_max_ns", ctypes.c_uint64),
+        ("linger_ns", ctypes.c_uint64),
+        ("protect_for_ns", ctypes.c_uint64),
         ("delay_start_pages", ctypes.c_uint64),
         ("delay_full_pages", ctypes.c_uint64),
         ("max_delay_ms", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("protect_as", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("swappiness", ctypes.c_int32),
     )
 
 
@@ -49,11 +138,34 @@ class CountersValue(ctypes.Structure):
         ("pages_asked", ctypes.c_uint64),
         ("pages_reclaimed", ctypes.c_uint64),
         ("reclaim_ns", ctypes.c_uint64),
+        ("reclaim_cpu_ns", ctypes.c_uint64),
         ("give_ups", ctypes.c_uint64),
+        ("held_back", ctypes.c_uint64),
         ("delays", ctypes.c_uint64),
         ("delay_ms", ctypes.c_uint64),
+        ("throttles", ctypes.c_uint64),
+        ("throttle_ms", ctypes.c_uint64),
+        ("protections", ctypes.c_uint64),
+        ("ticks", ctypes.c_uint64),
         ("start_failures", ctypes.c_uint64),
     )
+
+
+class WindowValue(ctypes.Structure):
+    """``struct reclaimd_window``."""
+
+    _fields_ = (
+        ("started_ns", ctypes.c_uint64),
+        ("started_value", ctypes.c_uint64),
+        ("previous_growth", ctypes.c_uint64),
+        ("value", ctypes.c_uint64),
+    )
+
+
+class BpfTimer(ctypes.Structure):
+    """``struct bpf_timer``: the kernel's; nothing of it is for user space."""
+
+    _fields_ = (("__opaque", ctypes.c_uint64 * 2),)
 
 
 class BpfWq(ctypes.Structure):
@@ -67,7 +179,7 @@ class StateValue(ctypes.Structure):
 
     _fields_ = (
         ("counters", CountersValue),
-        ("active", ctypes.c_uint64),
+        ("phase", ctypes.c_uint64),
         ("not_before_ns", ctypes.c_uint64),
         ("backoff_ns", ctypes.c_uint64),
         ("idle_passes", ctypes.c_uint64),
@@ -75,10 +187,27 @@ class StateValue(ctypes.Structure):
         ("started_ns", ctypes.c_uint64),
         ("last_pass_ns", ctypes.c_uint64),
         ("started_usage_pages", ctypes.c_uint64),
+        ("started_metric", ctypes.c_uint64),
+        ("started_value", ctypes.c_uint64),
         ("passes", ctypes.c_uint64),
         ("pages_asked", ctypes.c_uint64),
         ("pages_reclaimed", ctypes.c_uint64),
         ("reclaim_ns", ctypes.c_uint64),
+        ("reclaim_cpu_ns", ctypes.c_uint64),
+        ("budget_started_ns", ctypes.c_uint64),
+        ("budget_pages", ctypes.c_uint64),
+        ("budget_cpu_ns", ctypes.c_uint64),
+        ("budget_held", ctypes.c_uint64),
+        ("ticking", ctypes.c_uint64),
+        ("charged_ns", ctypes.c_uint64),
+        ("measured_ns", ctypes.c_uint64),
+        ("start_truth", ctypes.c_uint64),
+        ("protected_until_ns", ctypes.c_uint64),
+        ("readings", ctypes.c_uint64 * MAX_METRICS),
+        ("start_windows", WindowValue * MAX_CONDITIONS),
+        ("stop_windows", WindowValue * MAX_CONDITIONS),
+        ("protect_windows", WindowValue * MAX_CONDITIONS),
+        ("timer", BpfTimer),
         ("work", BpfWq),
     )
 
@@ -90,7 +219,10 @@ class EventRecord(ctypes.Structure):
         ("kind", ctypes.c_uint64),
         ("cgroup_id", ctypes.c_uint64),
         ("episode", ctypes.c_uint64),
+        ("start_metric", ctypes.c_uint64),
+        ("start_value", ctypes.c_uint64),
         ("reason", ctypes.c_uint64),
+        ("stop_value", ctypes.c_uint64),
         ("started_ns", ctypes.c_uint64),
         ("ended_ns", ctypes.c_uint64),
         ("started_usage_pages", ctypes.c_uint64),
@@ -99,6 +231,7 @@ class EventRecord(ctypes.Structure):
         ("pages_asked", ctypes.c_uint64),
         ("pages_reclaimed", ctypes.c_uint64),
         ("reclaim_ns", ctypes.c_uint64),
+        ("reclaim_cpu_ns", ctypes.c_uint64),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from reclaimd.config.loader import LoadedConfig
 from reclaimd.config.problem import Problem, Severity
+from reclaimd.policy.remark import KeyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,7 @@ class Finding:
 
     severity: Severity
     policy_index: int
-    at: tuple[str, ...]
+    at: KeyPath
     text: str
     hint: str
 

@@ -91,10 +91,13 @@ class Matcher:
 
 
 class Interest:
-    """The cgroups that any policy of a configuration matches."""
+    """The cgroups that any policy of a configuration matches, or throttles for others."""
 
     def __init__(self, config: Config) -> None:
-        self._matchers = tuple(Matcher(policy.match) for policy in config.policies)
+        governed = [policy.match for policy in config.policies]
+        protects = [policy.protect for policy in config.policies if policy.protect]
+        throttled = [throttle.match for protect in protects for throttle in protect.throttle]
+        self._matchers = tuple(map(Matcher, (*governed, *throttled)))
 
     def matches(self, path: str) -> bool:
         """Tell whether a policy matches this cgroup."""

@@ -10,13 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reclaimd.cgroup.facts import CgroupFacts
+from reclaimd.cgroup.machine import Machine
 from reclaimd.config.loader import LoadedConfig
 from reclaimd.config.models import Policy
 from reclaimd.config.problem import Problem, Severity
 from reclaimd.policy.findings import Finding, Findings
 from reclaimd.policy.match import GlobMatcher, Matcher
+from reclaimd.policy.remark import CannotResolveError
 from reclaimd.policy.rule import Rule
-from reclaimd.policy.rule_maker import CannotResolveError, Limit, RuleMaker
+from reclaimd.policy.rule_maker import Limit, RuleMaker
+from reclaimd.policy.throttle import Throttler
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +40,19 @@ class Resolution:
         return tuple(problem for problem in self.problems if problem.severity is Severity.WARNING)
 
 
-def resolve(loaded: LoadedConfig, cgroups: Iterable[CgroupFacts], *, page_bytes: int) -> Resolution:
+def resolve(
+    loaded: LoadedConfig, cgroups: Iterable[CgroupFacts], *, page_bytes: int, machine: Machine
+) -> Resolution:
     """Resolve every policy for every cgroup that it governs.
 
     Args:
         loaded: the configuration.
         cgroups: all cgroups below the root, for a limit further up holds for those below it too.
         page_bytes: the machine's page size.
+        machine: its memory and swap.
     """
-    return _Resolver(loaded, {facts.path: facts for facts in cgroups}, page_bytes).resolution()
+    by_path = {facts.path: facts for facts in cgroups}
+    return _Resolver(loaded, by_path, RuleMaker(page_bytes, machine)).resolution()
 
 
 @dataclass(slots=True)
@@ -61,10 +68,10 @@ class _Candidate:
 
 
 class _Resolver:
-    def __init__(self, loaded: LoadedConfig, cgroups: dict[str, CgroupFacts], page_bytes: int) -> None:
+    def __init__(self, loaded: LoadedConfig, cgroups: dict[str, CgroupFacts], maker: RuleMaker) -> None:
         self._loaded = loaded
         self._cgroups = cgroups
-        self._maker = RuleMaker(page_bytes)
+        self._maker = maker
         self._findings = Findings(loaded)
         self._candidates = [
             _Candidate(index, policy, Matcher(policy.match))
@@ -72,7 +79,8 @@ class _Resolver:
         ]
 
     def resolution(self) -> Resolution:
-        rules = tuple(self._rules())
+        throttler = Throttler(self._loaded.config, self._cgroups.values(), self._findings)
+        rules = throttler.throttled(tuple(self._rules()))
         for candidate in self._candidates:
             self._report_unused(candidate)
         problems = self._findings.problems()

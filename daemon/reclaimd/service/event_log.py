@@ -6,7 +6,7 @@ from mmap import PAGESIZE as PAGE_BYTES
 
 from structlog.typing import FilteringBoundLogger
 
-from reclaimd.backend.base import EpisodeEnded
+from reclaimd.backend.base import EpisodeEnded, ProtectionBegan
 from reclaimd.policy.rule import Rule
 from reclaimd.service.ledger import Name
 
@@ -32,21 +32,34 @@ def log_changes(logger: FilteringBoundLogger, before: Mapping[int, Rule], after:
 
 def log_episode(logger: FilteringBoundLogger, event: EpisodeEnded, name: Name | None) -> None:
     """Write the line about one episode; the name is None for a cgroup that is long gone."""
-    known = {"cgroup": name.cgroup, "policy": name.policy} if name else {"cgroup_id": event.cgroup_id}
     logger.info(
         "episode",
-        **known,
+        **_known(name, event.cgroup_id),
         episode=event.episode,
+        started_for=event.started_for.value,
+        start_value=event.start_value,
         reason=event.reason.value,
+        stop_value=event.stop_value,
         pages_asked=event.pages_asked,
         pages_reclaimed=event.pages_reclaimed,
         reclaimed_mib=_mib(event.pages_reclaimed),
         duration_ms=(event.ended_ns - event.started_ns) / NS_PER_MS,
         reclaim_ms=event.reclaim_ns / NS_PER_MS,
+        reclaim_cpu_ms=event.reclaim_cpu_ns / NS_PER_MS,
         passes=event.passes,
         usage_before_mib=_mib(event.usage_started_pages),
         usage_after_mib=_mib(event.usage_ended_pages),
     )
+
+
+def log_protection(logger: FilteringBoundLogger, event: ProtectionBegan, name: Name | None) -> None:
+    """Write the line about a protection that began."""
+    known = _known(name, event.cgroup_id)
+    logger.info("protected", **known, started_for=event.metric.value, start_value=event.value)
+
+
+def _known(name: Name | None, cgroup_id: int) -> dict[str, str | int]:
+    return {"cgroup": name.cgroup, "policy": name.policy} if name else {"cgroup_id": cgroup_id}
 
 
 def _mib(pages: int) -> float:

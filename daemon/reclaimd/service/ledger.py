@@ -37,10 +37,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every account at one moment, and the events that the kernel had no room for so far."""
+    """Every account at one moment, the events that the kernel had no room for, and charges without a rule."""
 
     accounts: tuple[Account, ...]
     dropped_events: int
+    ungoverned_charges: int
 
 
 class Ledger:
@@ -103,13 +104,13 @@ class Ledger:
         """Return all accounts as they stand; empty once closed."""
         with self._lock:
             if self._closed:
-                return Snapshot((), 0)
+                return Snapshot((), 0, 0)
             counters = self._backend.stats()
             accounts = tuple(
                 Account(rule, counters.get(cgroup_id), dict(self._reasons.get(cgroup_id, {})))
                 for cgroup_id, rule in self._rules.items()
             )
-            return Snapshot(accounts, self._backend.dropped_events())
+            return Snapshot(accounts, self._backend.dropped_events(), self._backend.ungoverned_charges())
 
     def close(self) -> None:
         """Detach everything; idempotent."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from structlog.typing import FilteringBoundLogger
 
 from reclaimd import __version__
-from reclaimd.backend.base import Backend, CgroupGone, EpisodeEnded
+from reclaimd.backend.base import Backend, CgroupGone, EpisodeEnded, ProtectionBegan
 from reclaimd.config import LoadedConfig
 from reclaimd.errors import HostError
 from reclaimd.policy.rule import Rule
-from reclaimd.service.event_log import log_changes, log_episode
+from reclaimd.service.event_log import log_changes, log_episode, log_protection
 from reclaimd.service.http import MetricsServer
 from reclaimd.service.ledger import Ledger
 from reclaimd.service.metrics import LedgerCollector
@@ -108,11 +108,13 @@ class Daemon:
         log_changes(self._logger, before, self._ledger.rules)
 
     def _take_events(self) -> bool:
-        """Log the episodes that the backend tells of; return whether a cgroup has gone."""
+        """Log what the backend tells of; return whether a cgroup has gone."""
         events = self._ledger.take_events()
         for event in events:
             if isinstance(event, EpisodeEnded):
                 log_episode(self._logger, event, self._ledger.name_of(event.cgroup_id))
+            elif isinstance(event, ProtectionBegan):
+                log_protection(self._logger, event, self._ledger.name_of(event.cgroup_id))
         return any(isinstance(event, CgroupGone) for event in events)
 
     def _reconcile(self) -> None:

@@ -17,7 +17,7 @@ IN_MODIFY = 0x00000002
 
 
 class LimitWatch:
-    """Watches what is written to the memory.max of cgroups, and to what decides whether they have one.
+    """Watches what is written to memory.max and memory.high of cgroups, and to what decides whether they have one.
 
     A cgroup is made first and limited afterwards, so its limit is news to those who saw it being made.
     Only writes count: nothing else changes these files.
@@ -91,9 +91,9 @@ class LimitWatch:
             self._inotify.remove(watch)
 
 
-def _files(root: Path, path: str) -> tuple[Path, Path]:
+def _files(root: Path, path: str) -> tuple[Path, ...]:
     cgroup = directory(root, path)
-    return cgroup / "memory.max", cgroup.parent / "cgroup.subtree_control"
+    return cgroup / "memory.max", cgroup / "memory.high", cgroup.parent / "cgroup.subtree_control"
 
 
 def _limit_reached(error: OSError, limit: str) -> HostError:

@@ -37,17 +37,31 @@ COUNTERS: tuple[tuple[str, str, Callable[[Counters], float]], ...] = (
     ),
     ("reclaimd_reclaimed_bytes", "Memory that passes reclaimed.", lambda c: c.pages_reclaimed * PAGE_BYTES),
     ("reclaimd_reclaim_seconds", "Time that passes took.", lambda c: c.reclaim_ns / NS_PER_S),
+    ("reclaimd_reclaim_cpu_seconds", "CPU time that passes took.", lambda c: c.reclaim_cpu_ns / NS_PER_S),
     (
         "reclaimd_give_ups",
         "Episodes that ended because passes brought nothing.",
         lambda c: c.give_ups,
     ),
-    ("reclaimd_delays", "Charges that were answered with a delay.", lambda c: c.delays),
+    (
+        "reclaimd_held_back",
+        "Times that passes were put off because a second's rate or CPU time was used up.",
+        lambda c: c.held_back,
+    ),
+    ("reclaimd_delays", "Charges that back-pressure answered with a delay.", lambda c: c.delays),
     (
         "reclaimd_delay_seconds",
         "The sum of the delays that charges were answered with.",
         lambda c: c.delay_ms / MS_PER_S,
     ),
+    ("reclaimd_throttles", "Charges delayed for the sake of a protected cgroup.", lambda c: c.throttles),
+    (
+        "reclaimd_throttle_seconds",
+        "The sum of the delays for the sake of protected cgroups.",
+        lambda c: c.throttle_ms / MS_PER_S,
+    ),
+    ("reclaimd_protections", "Times that protection began.", lambda c: c.protections),
+    ("reclaimd_ticks", "How often what charges cannot see was measured.", lambda c: c.ticks),
     ("reclaimd_start_failures", "Triggers whose reclaim could not be queued.", lambda c: c.start_failures),
 )
 
@@ -78,6 +92,11 @@ class LedgerCollector(Collector):
             "Events lost because the kernel's buffer was full.",
             snapshot.dropped_events,
         )
+        yield CounterMetricFamily(
+            "reclaimd_ungoverned_charges",
+            "Charges of governed cgroups that met no rule.",
+            snapshot.ungoverned_charges,
+        )
         yield from _counters(snapshot.accounts)
         yield _episodes(snapshot.accounts)
         yield from self._gauges(snapshot.accounts)
@@ -86,15 +105,25 @@ class LedgerCollector(Collector):
         usage = GaugeMetricFamily(
             "reclaimd_usage_bytes", "Memory that the cgroup is charged with.", labels=LABELS
         )
-        start = GaugeMetricFamily("reclaimd_start_bytes", "Usage at which reclaim starts.", labels=LABELS)
-        stop = GaugeMetricFamily("reclaimd_stop_bytes", "Usage below which reclaim stops.", labels=LABELS)
+        start = GaugeMetricFamily(
+            "reclaimd_start_bytes", "Lowest usage that a start condition compares with.", labels=LABELS
+        )
+        stop = GaugeMetricFamily(
+            "reclaimd_stop_bytes", "Lowest usage that a stop condition compares with.", labels=LABELS
+        )
         for rule in (account.rule for account in accounts):
             labels = (rule.path, rule.policy)
             if (usage_bytes := _usage_bytes(self._root, rule)) is not None:
                 usage.add_metric(labels, usage_bytes)
-            start.add_metric(labels, rule.start_pages * PAGE_BYTES)
-            stop.add_metric(labels, rule.stop_pages * PAGE_BYTES)
+            if rule.reclaim:
+                _add_pages(start, labels, rule.reclaim.start.lowest_usage_pages)
+                _add_pages(stop, labels, rule.reclaim.stop.lowest_usage_pages)
         yield from (usage, start, stop)
+
+
+def _add_pages(gauge: GaugeMetricFamily, labels: tuple[str, str], pages: int | None) -> None:
+    if pages is not None:
+        gauge.add_metric(labels, pages * PAGE_BYTES)
 
 
 def _counters(accounts: Iterable[Account]) -> Iterator[Metric]:

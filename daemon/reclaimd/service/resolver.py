@@ -9,6 +9,7 @@ from pathlib import Path
 from structlog.typing import FilteringBoundLogger
 
 from reclaimd.cgroup.facts import survey
+from reclaimd.cgroup.machine import read_machine
 from reclaimd.cgroup.tree import walk
 from reclaimd.cgroup.watch import TreeWatch
 from reclaimd.config import LoadedConfig
@@ -70,7 +71,9 @@ class Resolver:
         try:
             matching = [cgroup.path for cgroup in walk(self._root) if self._interest.matches(cgroup.path)]
             self._limits.follow(matching)
-            resolution = resolve(self._loaded, survey(self._root), page_bytes=PAGE_BYTES)
+            resolution = resolve(
+                self._loaded, survey(self._root), page_bytes=PAGE_BYTES, machine=read_machine()
+            )
         except OSError as error:
             raise HostError(f"cannot read the cgroup tree: {error}") from error
         self._report(resolution.problems)

@@ -12,7 +12,7 @@ def series(name: str, value: float, cgroup: str, **labels: str) -> Series:
 
 
 SCRAPE = [
-    series("reclaimd_episodes_total", 30, "/demo/run", reason="below_stop"),
+    series("reclaimd_episodes_total", 30, "/demo/run", reason="usage"),
     series("reclaimd_episodes_total", 2, "/demo/run", reason="no_progress"),
     series("reclaimd_passes_total", 95, "/demo/run"),
     series("reclaimd_reclaimed_bytes_total", 20_000 * 4096, "/demo/run"),

@@ -32,9 +32,9 @@ def test_large_values_are_read_as_prometheus_client_writes_them() -> None:
 
 def test_a_total_is_over_the_series_that_carry_the_labels() -> None:
     series = [
-        Series(NAME, {"cgroup": "/demo/run", "reason": "below_stop"}, 30),
+        Series(NAME, {"cgroup": "/demo/run", "reason": "usage"}, 30),
         Series(NAME, {"cgroup": "/demo/run", "reason": "no_progress"}, 2),
-        Series(NAME, {"cgroup": "/other", "reason": "below_stop"}, 500),
+        Series(NAME, {"cgroup": "/other", "reason": "usage"}, 500),
         Series("reclaimd_passes_total", {"cgroup": "/demo/run"}, 7000),
     ]
     assert total(series, NAME, cgroup="/demo/run") == 32

@@ -45,8 +45,21 @@ def test_every_rule_is_a_line_of_a_table(
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         [f"{policy}:", "valid,", "2", "policies"],
         ["CGROUP", "POLICY", "START", "STOP", "LIMIT", "BACK-PRESSURE"],
-        ["/batch/a", "batch", "30MiB", "20MiB", "40MiB", "from", "36MiB,", "up", "to", "40ms"],
-        ["/web", "web", "1GiB", "1000MiB", "max", "none"],
+        [
+            "/batch/a",
+            "batch",
+            "usage",
+            "30MiB",
+            "usage",
+            "20MiB",
+            "40MiB",
+            "from",
+            "36MiB,",
+            "up",
+            "to",
+            "40ms",
+        ],
+        ["/web", "web", "usage", "1GiB", "usage", "1000MiB", "max", "none"],
     ]
 
 

@@ -184,16 +184,16 @@ def test_mistakes_at_the_top(text: str, line: str) -> None:
         (
             "stop: 70%",
             "stpo: 70%",
-            "5:7",
-            "the key 'stop' is missing in reclaim",
-            "add for example 'stop: 70%'",
+            "6:7",
+            "unknown key 'stpo' in reclaim",
+            "did you mean 'stop'?",
         ),
         (
             "stop: 70%",
-            "stop: 70%\n      floor: 1MiB",
+            "stop: 70%\n      ceiling: 1MiB",
             "7:7",
-            "unknown key 'floor' in reclaim",
-            "the keys here are start, stop",
+            "unknown key 'ceiling' in reclaim",
+            "the keys here are start, stop, high_async, floor, pass, rate, cpu, swappiness, cooldown, backoff",
         ),
         (
             "back_pressure:",

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from reclaimd.config.models import Config, LogFormat, LogLevel, Match, Policy, Reclaim
+from reclaimd.config.combination import parse_start, parse_stop
+from reclaimd.config.models import Config, LogFormat, LogLevel, Match, Policy, Reclaim, usage_start
 from reclaimd.config.units import Duration, Size
 
 POLICY: dict[str, Any] = {
@@ -73,7 +74,7 @@ def test_stop_must_be_below_start(start: str, stop: str) -> None:
 
 
 def test_a_size_and_a_percentage_cannot_be_compared_yet() -> None:
-    assert policy(reclaim={"start": "1MiB", "stop": "99%"}).reclaim.start == Size(1 << 20)
+    assert usage_start(policy(reclaim={"start": "1MiB", "stop": "99%"}).reclaim) == Size(1 << 20)
 
 
 def test_delays_do_not_start_before_reclaim() -> None:
@@ -105,7 +106,8 @@ def test_log_settings() -> None:
 
 
 def test_typed_values_are_taken_as_they_are() -> None:
-    assert Reclaim(start=Size(2), stop=Size(1)).start == Size(2)
+    start, stop = parse_start("2B"), parse_stop("1B")
+    assert Reclaim(start=start, stop=stop).start == start
 
 
 def test_a_configuration_does_not_change() -> None:

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
 from reclaimd.cgroup.facts import survey
+from reclaimd.cgroup.machine import Machine
 from reclaimd.config import parse_config
 from reclaimd.policy.resolve import Resolution, resolve
 from tests.unit.fake_cgroupfs import FakeCgroupfs
 
 MIB = 1 << 20
 PAGE = 4096
+MACHINE = Machine(memory_bytes=2048 * MIB, swap_bytes=0)
 RECLAIM = "reclaim: {start: 24MiB, stop: 22MiB}"
 
 
 def resolved(cgroupfs: FakeCgroupfs, *policies: str) -> Resolution:
     text = "\n".join(["policies:", *(f"  - {{{policy}}}" for policy in policies)])
     loaded = parse_config(text.encode(), "f.yaml")
-    return resolve(loaded, survey(cgroupfs.root), page_bytes=PAGE)
+    return resolve(loaded, survey(cgroupfs.root), page_bytes=PAGE, machine=MACHINE)
 
 
 def lines(resolution: Resolution) -> list[str]:
@@ -137,7 +139,8 @@ def test_a_policy_that_others_leave_nothing_to(cgroupfs: FakeCgroupfs) -> None:
 
 
 def test_no_policies_at_all(cgroupfs: FakeCgroupfs) -> None:
-    resolution = resolve(parse_config(b"policies: []", "f.yaml"), survey(cgroupfs.root), page_bytes=PAGE)
+    loaded = parse_config(b"policies: []", "f.yaml")
+    resolution = resolve(loaded, survey(cgroupfs.root), page_bytes=PAGE, machine=MACHINE)
     assert lines(resolution) == [
         "f.yaml:1:11: warning: there are no policies: nothing is governed; add one below 'policies:'"
     ]

@@ -7,13 +7,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reclaimd.cgroup.facts import CgroupFacts, Memory
+from reclaimd.cgroup.machine import Machine
 from reclaimd.config.models import Policy
-from reclaimd.policy.rule import BackPressure, Rule
-from reclaimd.policy.rule_maker import CannotResolveError, Limit, Remark, RuleMaker
+from reclaimd.policy.remark import CannotResolveError, Remark
+from reclaimd.policy.rule import BackPressure, Reclaim, Rule
+from reclaimd.policy.rule_maker import Limit, RuleMaker
+from tests.unit.rules import at_usage, start_pages, stop_pages
 
 MIB = 1 << 20
 PAGE = 4096
 PAGES_PER_MIB = MIB // PAGE
+MACHINE = Machine(memory_bytes=2048 * MIB, swap_bytes=512 * MIB)
 
 
 def policy(start: str, stop: str, **more: Any) -> Policy:  # noqa: ANN401  whatever a file can hold
@@ -26,12 +30,12 @@ def facts(max_bytes: int | None) -> CgroupFacts:
 
 
 def made(policy: Policy, max_bytes: int | None, *limits_above: Limit) -> tuple[Rule, list[Remark]]:
-    return RuleMaker(PAGE).rule(policy, facts(max_bytes), limits_above)
+    return RuleMaker(PAGE, MACHINE).rule(policy, facts(max_bytes), limits_above)
 
 
 def refused(policy: Policy, of: CgroupFacts) -> Remark:
     with pytest.raises(CannotResolveError) as caught:
-        RuleMaker(PAGE).rule(policy, of, [])
+        RuleMaker(PAGE, MACHINE).rule(policy, of, [])
     return caught.value.remark
 
 
@@ -41,9 +45,7 @@ def test_sizes_become_pages() -> None:
         cgroup_id=7,
         path="/a",
         policy="batch",
-        start_pages=24 * PAGES_PER_MIB,
-        stop_pages=22 * PAGES_PER_MIB,
-        back_pressure=None,
+        reclaim=Reclaim(at_usage(24 * PAGES_PER_MIB), at_usage(22 * PAGES_PER_MIB)),
         limit_pages=32 * PAGES_PER_MIB,
     )
     assert remarks == []
@@ -51,17 +53,17 @@ def test_sizes_become_pages() -> None:
 
 def test_percentages_are_of_memory_max() -> None:
     rule, _ = made(policy("75%", "50%"), 32 * MIB)
-    assert (rule.start_pages, rule.stop_pages) == (24 * PAGES_PER_MIB, 16 * PAGES_PER_MIB)
+    assert (start_pages(rule), stop_pages(rule)) == (24 * PAGES_PER_MIB, 16 * PAGES_PER_MIB)
 
 
 def test_pages_have_the_size_of_the_machine() -> None:
-    rule, _ = RuleMaker(64 * 1024).rule(policy("24MiB", "50%"), facts(32 * MIB), [])
-    assert (rule.start_pages, rule.stop_pages, rule.limit_pages) == (384, 256, 512)
+    rule, _ = RuleMaker(64 * 1024, MACHINE).rule(policy("24MiB", "50%"), facts(32 * MIB), [])
+    assert (start_pages(rule), stop_pages(rule), rule.limit_pages) == (384, 256, 512)
 
 
 def test_thresholds_are_rounded_down_to_pages() -> None:
     rule, _ = made(policy("33.3%", "4097B"), 10 * PAGE)
-    assert (rule.start_pages, rule.stop_pages) == (3, 1)
+    assert (start_pages(rule), stop_pages(rule)) == (3, 1)
 
 
 def test_sizes_need_no_limit() -> None:
@@ -103,7 +105,7 @@ def test_less_than_a_page_is_nothing_to_go_by() -> None:
 
 def test_a_start_that_is_not_below_the_limit_is_remarked_on() -> None:
     rule, (remark,) = made(policy("48MiB", "22MiB"), 32 * MIB)
-    assert rule.start_pages == 48 * PAGES_PER_MIB
+    assert start_pages(rule) == 48 * PAGES_PER_MIB
     assert remark.text == "reclaim cannot start before the limit is hit: start is 48MiB and memory.max 32MiB"
 
 
@@ -159,18 +161,21 @@ THRESHOLDS = st.one_of(
 
 @given(THRESHOLDS, THRESHOLDS, THRESHOLDS, st.one_of(st.none(), st.integers(0, 1 << 40)))
 def test_every_rule_keeps_what_rules_promise(
-    start: str, stop: str, pressure: str, max_bytes: int | None
+    start_text: str, stop_text: str, pressure: str, max_bytes: int | None
 ) -> None:
     try:
-        valid = policy(start, stop, back_pressure={"start": pressure, "max_delay": "1ms"})
+        valid = policy(start_text, stop_text, back_pressure={"start": pressure, "max_delay": "1ms"})
     except ValueError:
         assume(False)  # noqa: FBT003  hypothesis' way to pass on an example
     try:
         rule, _ = made(valid, max_bytes)
     except CannotResolveError:
         return
-    assert 0 < rule.stop_pages < rule.start_pages
+    start, stop = start_pages(rule), stop_pages(rule)
+    assert start is not None
+    assert stop is not None
+    assert 0 < stop < start
     if rule.back_pressure:
         assert rule.limit_pages is not None
-        assert rule.start_pages <= rule.back_pressure.start_pages < rule.back_pressure.full_pages
+        assert start <= rule.back_pressure.start_pages < rule.back_pressure.full_pages
         assert rule.back_pressure.full_pages == rule.limit_pages

@@ -4,24 +4,14 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from reclaimd.backend.base import CgroupGone, Counters, EpisodeEnded, Event, StopReason
+from reclaimd.config.metric import Metric
 from reclaimd.errors import HostError
 from reclaimd.policy.rule import Rule
 
-NO_COUNTS = Counters(
-    triggers=0,
-    episodes=0,
-    passes=0,
-    pages_asked=0,
-    pages_reclaimed=0,
-    reclaim_ns=0,
-    give_ups=0,
-    delays=0,
-    delay_ms=0,
-    start_failures=0,
-)
+NO_COUNTS = Counters(**{field.name: 0 for field in fields(Counters)})
 
 
 class MemoryBackend:
@@ -77,6 +67,10 @@ class MemoryBackend:
         """Return what the test set."""
         return self.dropped
 
+    def ungoverned_charges(self) -> int:
+        """Return none: it has no charges."""
+        return 0
+
     def close(self) -> None:
         """Drop everything."""
         with self._changed:
@@ -113,7 +107,7 @@ class MemoryBackend:
                 raise AssertionError(f"applied {len(self.applied)} times, wanted {number}")
 
 
-def episode(cgroup_id: int, reason: StopReason = StopReason.BELOW_STOP, number: int = 1) -> EpisodeEnded:
+def episode(cgroup_id: int, reason: StopReason = StopReason.USAGE, number: int = 1) -> EpisodeEnded:
     """Make an episode of 3 passes that reclaimed 512 of 1,024 pages asked, in 10 ms of which 8 in reclaim."""
     return EpisodeEnded(
         cgroup_id=cgroup_id,
@@ -126,5 +120,9 @@ def episode(cgroup_id: int, reason: StopReason = StopReason.BELOW_STOP, number: 
         pages_reclaimed=512,
         usage_started_pages=6144,
         usage_ended_pages=5632,
+        started_for=Metric.USAGE,
+        start_value=6144,
         reason=reason,
+        stop_value=5632,
+        reclaim_cpu_ns=7_000_000,
     )

@@ -8,9 +8,10 @@ import pytest
 
 from reclaimd.backend.base import CgroupGone, StopReason
 from reclaimd.errors import HostError
-from reclaimd.policy.rule import Rule
+from reclaimd.policy.rule import Reclaim, Rule
 from reclaimd.service import ledger as ledger_module
 from reclaimd.service.ledger import Ledger, Name
+from tests.unit.rules import at_usage
 from tests.unit.service.memory_backend import MemoryBackend, episode
 
 TIMEOUT_S = 10.0
@@ -22,9 +23,7 @@ def rule(cgroup_id: int, path: str = "/batch/a") -> Rule:
         cgroup_id=cgroup_id,
         path=path,
         policy="batch",
-        start_pages=6144,
-        stop_pages=5632,
-        back_pressure=None,
+        reclaim=Reclaim(at_usage(6144), at_usage(5632)),
         limit_pages=8192,
     )
 
@@ -44,11 +43,11 @@ def ledger(backend: MemoryBackend) -> Ledger:
 
 
 def test_episodes_are_counted_by_why_they_ended(ledger: Ledger, backend: MemoryBackend) -> None:
-    for reason in (StopReason.BELOW_STOP, StopReason.BELOW_STOP, StopReason.NO_PROGRESS):
+    for reason in (StopReason.USAGE, StopReason.USAGE, StopReason.NO_PROGRESS):
         backend.event_happens(episode(1, reason))
     assert len(ledger.take_events()) == 3
     (account,) = ledger.snapshot().accounts
-    assert account.episodes_by_reason == {StopReason.BELOW_STOP: 2, StopReason.NO_PROGRESS: 1}
+    assert account.episodes_by_reason == {StopReason.USAGE: 2, StopReason.NO_PROGRESS: 1}
 
 
 def test_episodes_go_on_being_counted_when_other_rules_change(ledger: Ledger, backend: MemoryBackend) -> None:
@@ -58,7 +57,7 @@ def test_episodes_go_on_being_counted_when_other_rules_change(ledger: Ledger, ba
     backend.event_happens(episode(1))
     ledger.take_events()
     accounts = {account.rule.path: account for account in ledger.snapshot().accounts}
-    assert accounts["/batch/a"].episodes_by_reason == {StopReason.BELOW_STOP: 2}
+    assert accounts["/batch/a"].episodes_by_reason == {StopReason.USAGE: 2}
     assert accounts["/batch/b"].episodes_by_reason == {}
 
 

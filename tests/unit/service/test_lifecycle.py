@@ -13,6 +13,7 @@ from reclaimd.config.listen import ListenAddress
 from reclaimd.errors import HostError, ReclaimdError
 from reclaimd.policy.rule import Rule
 from tests.unit.fake_cgroupfs import FakeCgroupfs
+from tests.unit.rules import start_pages
 from tests.unit.service.memory_backend import episode
 from tests.unit.service.running import MIB, RunningDaemon, add_parent, appear, set_max
 
@@ -115,7 +116,7 @@ def test_percentages_follow_a_memory_max_that_is_written(batch: FakeCgroupfs) ->
         set_max(batch, "/batch/a", 64 * MIB)
         daemon.wait_for_line("rules changed", rules=1)
         (rule,) = daemon.backend.rules.values()
-        assert rule.start_pages * PAGE_BYTES == 48 * MIB
+        assert start_pages(rule) == 48 * MIB // PAGE_BYTES
 
     RunningDaemon(batch).run(script)
 
@@ -169,13 +170,17 @@ def test_an_episode_is_one_line_with_its_numbers(batch: FakeCgroupfs) -> None:
             "cgroup": "/batch/a",
             "policy": "batch",
             "episode": 7,
+            "started_for": "usage",
+            "start_value": 6144,
             "reason": "no_progress",
+            "stop_value": 5632,
             "passes": 3,
             "pages_asked": 1024,
             "pages_reclaimed": 512,
             "reclaimed_mib": 512 * PAGE_BYTES / MIB,
             "duration_ms": 10.0,
             "reclaim_ms": 8.0,
+            "reclaim_cpu_ms": 7.0,
             "usage_before_mib": 6144 * PAGE_BYTES / MIB,
             "usage_after_mib": 5632 * PAGE_BYTES / MIB,
         }

@@ -3,19 +3,17 @@
 
 import ctypes
 import errno
-import mmap
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 
-from reclaimd.backend.base import CgroupGone, Counters, EpisodeEnded, Event, StopReason
+from reclaimd.backend.base import CgroupGone, Counters, Event
 from reclaimd.backend.bpf.attachments import Attachments, topmost
-from reclaimd.backend.bpf.programs import PASS_PAGES, Programs
+from reclaimd.backend.bpf.programs import Programs
+from reclaimd.backend.bpf.records import counters, event
+from reclaimd.backend.bpf.rule_value import rule_value
 from reclaimd.errors import HostError
-from reclaimd.kernel.layout import CountersValue, EventKind, EventRecord, RuleValue, StopCode
 from reclaimd.policy.rule import Rule
-
-#: The pages of a huge page: the largest charge that is made all the time.
-HUGE_PAGES = (2 << 20) // mmap.PAGESIZE
 
 
 class BpfBackend:
@@ -46,19 +44,25 @@ class BpfBackend:
             HostError: the kernel refused; the rules that were in force still are.
         """
         wanted = {rule.cgroup_id: rule for rule in rules}
-        new_states: list[int] = []
-        new_links: list[int] = []
-        try:
-            self._add_states(wanted, new_states)
-            self._attach(wanted, new_links)
-            self._write(wanted)
-        except HostError:
-            self._attachments.detach(new_links)
-            self._drop(new_states)
-            raise
+        new = [rule for cgroup_id, rule in wanted.items() if cgroup_id not in self._rules]
+        changed = [rule for cgroup_id, rule in wanted.items() if self._rules.get(cgroup_id, rule) != rule]
+        with ExitStack() as undo:
+            # A new cgroup's rule comes before its link, and goes after it: no charge below a link is ungoverned.
+            try:
+                for rule in new:
+                    undo.callback(self._drop, [rule.cgroup_id])
+                    self._programs.add_state(rule.cgroup_id)
+                    self._write(rule)
+                self._attach(wanted, undo)
+                for rule in changed:
+                    undo.callback(self._write, self._rules[rule.cgroup_id])
+                    self._write(rule)
+            except OSError as error:
+                raise _no_room(error, len(wanted)) from error
+            undo.pop_all()
+        self._attachments.detach_all_but(self._tops(wanted))
         self._drop(self._rules.keys() - wanted.keys())
         self._rules = wanted
-        self._attachments.detach_all_but(self._tops(wanted))
 
     def pollables(self) -> Sequence[int]:
         """The ring buffer's descriptor, and those of the links, which hang up with their cgroups."""
@@ -69,10 +73,11 @@ class BpfBackend:
         events: list[Event] = []
         gone = dict.fromkeys(self._attachments.take_gone())
         for record in self._programs.take_events():
-            if record.kind == EventKind.EPISODE:
-                events.append(_episode(record))
+            happened = event(record)
+            if isinstance(happened, CgroupGone):
+                gone[happened.cgroup_id] = None
             else:
-                gone[record.cgroup_id] = None
+                events.append(happened)
         events += [CgroupGone(cgroup_id) for cgroup_id in gone if cgroup_id in self._rules]
         self._drop(gone)
         for cgroup_id in gone:
@@ -84,11 +89,15 @@ class BpfBackend:
         states = {
             cgroup_id: self._programs.states.lookup(ctypes.c_uint64(cgroup_id)) for cgroup_id in self._rules
         }
-        return {cgroup_id: _counters(state.counters) for cgroup_id, state in states.items() if state}
+        return {cgroup_id: counters(state.counters) for cgroup_id, state in states.items() if state}
 
     def dropped_events(self) -> int:
         """How many events were lost because nobody read them in time."""
         return self._programs.dropped_events()
+
+    def ungoverned_charges(self) -> int:
+        """How many charges below an attachment met no rule; each would be a gap in the rules."""
+        return self._programs.ungoverned_charges()
 
     def close(self) -> None:
         """Detach and unload everything; idempotent."""
@@ -99,38 +108,15 @@ class BpfBackend:
         self._drop(self._rules)
         self._programs.close()
 
-    def _add_states(self, wanted: dict[int, Rule], added: list[int]) -> None:
-        for cgroup_id in wanted.keys() - self._rules.keys():
-            try:
-                self._programs.add_state(cgroup_id)
-            except OSError as error:
-                raise _no_room(error, len(wanted)) from error
-            added.append(cgroup_id)
-
-    def _attach(self, wanted: dict[int, Rule], attached: list[int]) -> None:
+    def _attach(self, wanted: dict[int, Rule], undo: ExitStack) -> None:
         for cgroup_id in self._tops(wanted):
             if cgroup_id in self._attachments:
                 continue
             if self._attachments.attach(cgroup_id, wanted[cgroup_id].path):
-                attached.append(cgroup_id)
+                undo.callback(self._attachments.detach, [cgroup_id])
 
-    def _write(self, wanted: dict[int, Rule]) -> None:
-        written: list[int] = []
-        try:
-            for cgroup_id, rule in wanted.items():
-                self._programs.rules.update(ctypes.c_uint64(cgroup_id), _value(rule))
-                written.append(cgroup_id)
-        except OSError as error:
-            for cgroup_id in written:
-                self._restore(cgroup_id)
-            raise _no_room(error, len(wanted)) from error
-
-    def _restore(self, cgroup_id: int) -> None:
-        rule = self._rules.get(cgroup_id)
-        if rule is None:
-            self._programs.rules.delete(ctypes.c_uint64(cgroup_id))
-        else:
-            self._programs.rules.update(ctypes.c_uint64(cgroup_id), _value(rule))
+    def _write(self, rule: Rule) -> None:
+        self._programs.rules.update(ctypes.c_uint64(rule.cgroup_id), rule_value(rule))
 
     def _drop(self, cgroup_ids: Iterable[int]) -> None:
         # The rule first: without it nothing begins, and an episode that runs ends after its pass.
@@ -141,39 +127,6 @@ class BpfBackend:
 
     def _tops(self, rules: dict[int, Rule]) -> set[int]:
         return topmost({cgroup_id: rule.path for cgroup_id, rule in rules.items()})
-
-
-def _value(rule: Rule) -> RuleValue:
-    value = RuleValue(start_pages=rule.start_pages, stop_pages=rule.stop_pages, pass_pages=PASS_PAGES)
-    pressure = rule.back_pressure
-    if pressure is not None:
-        value.delay_start_pages = pressure.start_pages
-        # Where the next huge page would not fit is as far as delays can be of use; if that is not much above
-        # their start, they still get half of the way to grow.
-        middle_pages = (pressure.start_pages + pressure.full_pages) // 2
-        value.delay_full_pages = max(middle_pages, pressure.full_pages - HUGE_PAGES)
-        value.max_delay_ms = pressure.max_delay_ms
-    return value
-
-
-def _counters(value: CountersValue) -> Counters:
-    return Counters(**{name: getattr(value, name) for name, _ in CountersValue._fields_})
-
-
-def _episode(record: EventRecord) -> EpisodeEnded:
-    return EpisodeEnded(
-        cgroup_id=record.cgroup_id,
-        episode=record.episode,
-        started_ns=record.started_ns,
-        ended_ns=record.ended_ns,
-        reclaim_ns=record.reclaim_ns,
-        passes=record.passes,
-        pages_asked=record.pages_asked,
-        pages_reclaimed=record.pages_reclaimed,
-        usage_started_pages=record.started_usage_pages,
-        usage_ended_pages=record.ended_usage_pages,
-        reason=StopReason[StopCode(record.reason).name],
-    )
 
 
 def _no_room(error: OSError, rules: int) -> HostError:

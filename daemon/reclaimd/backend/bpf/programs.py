@@ -16,9 +16,6 @@ from reclaimd.kernel.mirror import require_same_layout
 from reclaimd.kernel.object import BpfObject, BpfObjectError
 from reclaimd.kernel.ringbuf import RingBuffer
 
-#: Most that one pass asks for: 1 MiB of 4 KiB pages. Longer ones would keep the kernel's LRU lock busy.
-PASS_PAGES = 256
-
 _INSTALLED = Path("/usr/lib/reclaimd/reclaimd.bpf.o")
 _BUILT = Path(__file__).resolve().parents[4] / "build/bpf/reclaimd.bpf.o"
 
@@ -34,6 +31,7 @@ class Programs:
         self._prepare = loaded.program("reclaimd_prepare")
         self._events = RingBuffer(loaded.map("events"))
         self._dropped = loaded.variable("dropped_events", ctypes.c_uint64)
+        self._ungoverned = loaded.variable("ungoverned_charges", ctypes.c_uint64)
 
     @classmethod
     def load(cls) -> Self:
@@ -87,10 +85,15 @@ class Programs:
         """How many events did not fit the ring buffer."""
         return self._dropped.value
 
+    def ungoverned_charges(self) -> int:
+        """How many charges below an attachment met no rule."""
+        return self._ungoverned.value
+
     def close(self) -> None:
         """Unload; idempotent. Pending work is cancelled, a pass that runs comes to its end."""
-        # A copy: the variable itself lies in a mapping, which would keep the map.
+        # Copies: the variables themselves lie in a mapping, which would keep the map.
         self._dropped = ctypes.c_uint64(self._dropped.value)
+        self._ungoverned = ctypes.c_uint64(self._ungoverned.value)
         self._events.close()
         self._object.close()
 

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The engine with many cgroups: protection of one at the cost of another, episodes side by side, removals."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reclaimd.backend.base import ProtectionBegan
+from reclaimd.backend.bpf import BpfBackend, open_backend
+from reclaimd.config.metric import Metric
+from reclaimd.config.models import Mode, ProtectAs
+from reclaimd.policy.rule import Condition, Protect, Reclaim, Rule, Throttle
+from tests.kernel.cgroups import PAGE_BYTES, ROOT, Cgroup, Charger, until
+from tests.system.load import writing
+from tests.system.rules import MIB_PAGES, all_of, between, rule, usage
+
+FAULTING = all_of(Condition(Metric.PGFAULTS, 100, 1000))
+DELAY_MS = 2000
+#: A whole batch of charges (MEMCG_CHARGE_BATCH).
+BATCH_PAGES = 64
+SLOWEST_RMDIR_S = 0.25
+
+
+@pytest.fixture
+def backend() -> Iterator[BpfBackend]:
+    backend = open_backend(ROOT)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def high(batch: Cgroup) -> Cgroup:
+    return batch.child("high")
+
+
+@pytest.fixture
+def low(batch: Cgroup) -> Cgroup:
+    return batch.child("low")
+
+
+def _protected(
+    cgroup: Cgroup, protect_as: ProtectAs, for_ms: int = 60_000, mode: Mode = Mode.ENFORCE
+) -> Rule:
+    return rule(cgroup, protect=Protect(protect_as, FAULTING, for_ms), mode=mode)
+
+
+def _await_protection(backend: BpfBackend) -> ProtectionBegan:
+    for _ in until():
+        for event in backend.events():
+            if isinstance(event, ProtectionBegan):
+                return event
+    raise AssertionError  # until() does not come to its end
+
+
+@pytest.mark.parametrize(
+    "protect_as", list(ProtectAs), ids=["delay only", "with below_low", "with below_min"]
+)
+def test_the_low_cgroup_waits_while_the_high_one_faults(
+    backend: BpfBackend, high: Cgroup, low: Cgroup, protect_as: ProtectAs
+) -> None:
+    throttled = rule(low, throttles=[Throttle(high.cgroup_id, DELAY_MS)])
+    backend.apply([_protected(high, protect_as), throttled])
+    with Charger(high) as favoured, Charger(low) as held_up:
+        favoured.anon(4 * MIB_PAGES)
+        began = _await_protection(backend)
+        low_s = held_up.anon(4 * BATCH_PAGES)
+        high_s = favoured.anon(4 * BATCH_PAGES)
+    assert began.cgroup_id == high.cgroup_id
+    assert began.value >= 100
+    # What is left of an earlier batch may serve for the first pages, but not for more than one batch.
+    assert low_s >= 3 * DELAY_MS / 1000
+    assert backend.stats()[low.cgroup_id].throttles >= 3
+    assert high_s < DELAY_MS / 1000
+    assert not backend.stats()[high.cgroup_id].throttles
+
+
+def test_nobody_waits_for_a_cgroup_that_does_not_fault(
+    backend: BpfBackend, high: Cgroup, low: Cgroup
+) -> None:
+    throttled = rule(low, throttles=[Throttle(high.cgroup_id, DELAY_MS)])
+    backend.apply([_protected(high, ProtectAs.LOW), throttled])
+    with Charger(low) as charger:
+        assert charger.anon(4 * BATCH_PAGES) < DELAY_MS / 1000
+    assert not backend.stats()[low.cgroup_id].throttles
+
+
+def _reclaim(cgroup: Cgroup, pages: int) -> None:
+    try:
+        cgroup.write("memory.reclaim", str(pages * PAGE_BYTES))
+    except BlockingIOError:
+        return  # less than that was there
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("protect_as", [ProtectAs.LOW, ProtectAs.MIN])
+def test_reclaim_from_above_spares_the_cgroup_that_faults(
+    backend: BpfBackend, batch: Cgroup, disk: Path, protect_as: ProtectAs, mode: Mode
+) -> None:
+    high, low = batch.child("high"), batch.child("low")
+    backend.apply([_protected(high, protect_as, mode=mode)])
+    with Charger(high) as favoured, Charger(low) as other:
+        favoured.file(disk / "high", 8 * MIB_PAGES)
+        other.file(disk / "low", 8 * MIB_PAGES)
+        favoured.anon(2 * MIB_PAGES)
+        _await_protection(backend)
+        before_pages = high.usage_pages
+        _reclaim(batch, 4 * MIB_PAGES)
+        spared = high.usage_pages >= before_pages - MIB_PAGES // 2
+    assert spared is (mode is Mode.ENFORCE)
+
+
+def test_protection_ends_with_its_condition(
+    backend: BpfBackend, batch: Cgroup, high: Cgroup, disk: Path
+) -> None:
+    backend.apply([_protected(high, ProtectAs.MIN, for_ms=100)])
+    with Charger(high) as charger:
+        charger.file(disk / "file", 8 * MIB_PAGES)
+        charger.anon(2 * MIB_PAGES)
+        _await_protection(backend)
+        for _ in until():
+            _reclaim(batch, MIB_PAGES)
+            if high.usage_pages < 8 * MIB_PAGES:
+                break
+
+
+def test_64_episodes_make_progress_together(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+    leaves = [batch.child(f"leaf{number}") for number in range(64)]
+    slowly = Reclaim(all_of(usage(1.5)), all_of(usage(0.1)), pass_pages=32, rate_pages_per_s=8)
+    backend.apply([rule(leaf, slowly) for leaf in leaves])
+    for number, leaf in enumerate(leaves):
+        with Charger(leaf) as charger:
+            charger.file(disk / f"file{number}", 2 * MIB_PAGES)
+    for _ in until():
+        if all(backend.stats()[leaf.cgroup_id].passes >= 2 for leaf in leaves):
+            break
+    still = [leaf for leaf in leaves if not backend.stats()[leaf.cgroup_id].episodes]
+    assert len(still) > len(leaves) // 2
+
+
+def test_removing_a_cgroup_waits_for_no_reclaim(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+    leaves = [batch.child(f"leaf{number}") for number in range(200)]
+    backend.apply([rule(leaf, between(0.25, 0.05)) for leaf in leaves])
+    slowest_s, passes = 0.0, 0
+    for number, leaf in enumerate(leaves):
+        with Charger(leaf) as charger:
+            charger.file(disk / f"file{number}", MIB_PAGES // 2)
+        passes += backend.stats()[leaf.cgroup_id].passes > 0
+        started_s = time.monotonic()
+        leaf.path.rmdir()
+        slowest_s = max(slowest_s, time.monotonic() - started_s)
+    assert passes > len(leaves) // 2, "so many had reclaim going on"
+    assert slowest_s < SLOWEST_RMDIR_S
+    for _ in until():
+        backend.events()
+        if not backend.stats():
+            break
+
+
+def test_replacing_rules_under_load_leaves_no_charge_ungoverned(
+    backend: BpfBackend, batch: Cgroup, disk: Path
+) -> None:
+    leaf = batch.child("leaf")
+    backend.apply([rule(leaf, between(8, 6))])
+    with writing(leaf, disk / "file", 512) as workload:
+        for rounds, _ in enumerate(until()):
+            above, own = rule(batch, between(12, 10)), rule(leaf, between(8 + rounds % 3, 6))
+            backend.apply([above, own] if rounds % 2 else [own])
+            if rounds > 50 and backend.stats()[leaf.cgroup_id].triggers > 5:
+                break
+        assert workload.poll() is None, "it charged all the time"
+    assert backend.ungoverned_charges() == 0

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+import dataclasses
+
+import pytest
+
+from reclaimd.backend.base import CgroupGone, Counters, EpisodeEnded, ProtectionBegan, StopReason
+from reclaimd.backend.bpf.records import counters, event
+from reclaimd.config.metric import Metric
+from reclaimd.kernel.layout import CountersValue, EventKind, EventRecord, MetricCode, StopCode
+
+
+def episode(**members: int) -> EpisodeEnded:
+    ended = event(EventRecord(kind=EventKind.EPISODE, **members))
+    assert isinstance(ended, EpisodeEnded)
+    return ended
+
+
+@pytest.mark.parametrize("code", [*MetricCode, *StopCode])
+def test_every_reason_has_its_name(code: MetricCode | StopCode) -> None:
+    assert episode(reason=code).reason is StopReason[code.name]
+
+
+def test_every_reason_can_be_told() -> None:
+    assert {code.name for code in [*MetricCode, *StopCode]} == set(StopReason.__members__)
+
+
+@pytest.mark.parametrize("code", MetricCode)
+def test_every_metric_can_start_an_episode(code: MetricCode) -> None:
+    assert episode(start_metric=code).started_for is Metric[code.name]
+
+
+def test_every_metric_has_a_code() -> None:
+    assert set(MetricCode.__members__) == set(Metric.__members__)
+
+
+def test_reasons_and_metrics_share_no_number() -> None:
+    assert not {int(code) for code in MetricCode} & {int(code) for code in StopCode}
+
+
+def test_an_episode_is_told_in_full() -> None:
+    record = EventRecord(
+        kind=EventKind.EPISODE,
+        cgroup_id=7,
+        episode=1,
+        start_metric=MetricCode.PSI_SOME,
+        start_value=2,
+        reason=StopCode.NO_PROGRESS,
+        stop_value=3,
+        started_ns=4,
+        ended_ns=5,
+        started_usage_pages=6,
+        ended_usage_pages=8,
+        passes=9,
+        pages_asked=10,
+        pages_reclaimed=11,
+        reclaim_ns=12,
+        reclaim_cpu_ns=13,
+    )
+    assert event(record) == EpisodeEnded(
+        cgroup_id=7,
+        episode=1,
+        started_ns=4,
+        ended_ns=5,
+        reclaim_ns=12,
+        passes=9,
+        pages_asked=10,
+        pages_reclaimed=11,
+        usage_started_pages=6,
+        usage_ended_pages=8,
+        started_for=Metric.PSI_SOME,
+        start_value=2,
+        reason=StopReason.NO_PROGRESS,
+        stop_value=3,
+        reclaim_cpu_ns=13,
+    )
+
+
+def test_a_cgroup_that_is_gone() -> None:
+    assert event(EventRecord(kind=EventKind.OFFLINE, cgroup_id=7)) == CgroupGone(7)
+
+
+def test_protection_that_began() -> None:
+    record = EventRecord(
+        kind=EventKind.PROTECTED, cgroup_id=7, start_metric=MetricCode.PGFAULTS, start_value=5001
+    )
+    assert event(record) == ProtectionBegan(7, Metric.PGFAULTS, 5001)
+
+
+def test_every_counter_is_told() -> None:
+    names = [name for name, *_ in CountersValue._fields_]
+    value = CountersValue(*range(1, len(names) + 1))
+    assert dataclasses.asdict(counters(value)) == dict(zip(names, range(1, len(names) + 1), strict=True))
+
+
+def test_counters_come_in_the_order_of_the_kernel() -> None:
+    names = [name for name, *_ in CountersValue._fields_]
+    assert [field.name for field in dataclasses.fields(Counters)] == names
