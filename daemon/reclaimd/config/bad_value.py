@@ -18,6 +18,14 @@ class BadValueError(ValueError):
         self.at = at
 
 
+def shown(value: object) -> str:
+    """Return a value as text; Python refuses to write out integers of thousands of digits."""
+    try:
+        return str(value)
+    except ValueError:
+        return "a number of thousands of digits"
+
+
 def describe(value: object) -> str:
     """Return what a value of a YAML document is, in YAML's words."""
     if value is None:

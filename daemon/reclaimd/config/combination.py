@@ -11,7 +11,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from reclaimd.config.bad_value import BadValueError, describe
+from reclaimd.config.bad_value import BadValueError, describe, shown
 from reclaimd.config.metric import Metric
 from reclaimd.config.suggest import key_hint
 from reclaimd.config.units import (
@@ -204,7 +204,7 @@ class _Parser:
         least = 0 if self._is_stop else 1
         if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= MAX_EVENTS:
             hint = f"write a whole number from {least} to {MAX_EVENTS}"
-            raise BadValueError(f"{number} is no number of events", hint=hint, at=(*at, kind))
+            raise BadValueError(f"{shown(number)} is no number of events", hint=hint, at=(*at, kind))
         window_of = _window(window, EVENTS_WINDOW, EVENTS_WINDOWS_MS, at)
         return Condition(Metric[f"EVENTS_{kind.upper()}"], Fraction(number), window_of, at)
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
 
-from reclaimd.config.bad_value import BadValueError, describe
+from reclaimd.config.bad_value import BadValueError, describe, shown
 from reclaimd.config.combination import Combination, Condition, parse_start, parse_stop
 from reclaimd.config.default_stop import default_stop, with_missing
 from reclaimd.config.glob import Glob, parse_glob
@@ -137,14 +137,14 @@ def _parse_swappiness(value: object) -> Swappiness:
         return OtherSwappiness(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SWAPPINESS:
         hint = f"write a number from 0 to {MAX_SWAPPINESS}, anon-only or cgroup"
-        raise BadValueError(f"{value} is no swappiness", hint=hint)
+        raise BadValueError(f"{shown(value)} is no swappiness", hint=hint)
     return value
 
 
 def _parse_for(value: object) -> Duration:
     duration = parse_duration(value)
     if duration.duration_ms < MIN_FOR_MS:
-        raise BadValueError(f"{value} is too short", hint=f"it is measured by the {MIN_FOR_MS}ms")
+        raise BadValueError(f"{value} is too short", hint=f"write {MIN_FOR_MS}ms or more")
     return duration
 
 
@@ -155,7 +155,7 @@ ADelay = Annotated[Duration, _unless(Duration, _parse_delay)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Match(_Model):

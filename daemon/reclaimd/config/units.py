@@ -11,10 +11,11 @@ from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
 
-from reclaimd.config.bad_value import BadValueError, describe
+from reclaimd.config.bad_value import BadValueError, describe, shown
 
 _BYTES_BY_UNIT = MappingProxyType({"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40})
 _MS_BY_UNIT = MappingProxyType({"ms": 1, "s": 1000})
+_MAX_DURATION_MS = 24 * 3600 * 1000
 
 #: Spellings from elsewhere, in lower case, and the unit that is most likely meant.
 _SIZE_UNIT_MEANT = MappingProxyType(
@@ -36,7 +37,7 @@ _MAX_PERCENT = 100
 _MAX_RATE = 1_000_000_000
 
 _QUANTITY = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,9})?) ?([A-Za-z]+|%)")
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")
 _SHARE_OF = re.compile(r"(.*%) +of +(.*)")
 _PER_SECOND = re.compile(r"(.*[^ ]) ?/ ?s")
 
@@ -164,6 +165,8 @@ def parse_duration(value: object) -> Duration:
         raise BadValueError(
             f"{value} is not a whole number of milliseconds above 0", hint="write 1ms or more"
         )
+    if duration_ms > _MAX_DURATION_MS:
+        raise BadValueError(f"{value} is too long", hint=f"write {_MAX_DURATION_MS // 1000}s, a day, at most")
     return Duration(int(duration_ms))
 
 
@@ -180,7 +183,7 @@ def format_bytes(size_bytes: int) -> str:
 
 def _split(value: object, kind: str, examples: str) -> tuple[str, str]:
     # A plain number reaches us as int or float; bool is an int to Python, but no number to anyone else.
-    text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    text = shown(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     if text is None:
         raise BadValueError(f"must be {kind}, not {describe(value)}", hint=f"write for example {examples}")
     if _NUMBER.fullmatch(text):

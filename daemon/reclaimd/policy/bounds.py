@@ -16,6 +16,7 @@ from reclaimd.policy.rule import Combination, Condition
 _NS_PER_MS = 1_000_000
 _MS_PER_S = 1000
 _PSI = {Metric.PSI_SOME, Metric.PSI_FULL}
+_EVENTS = {Metric.EVENTS_HIGH, Metric.EVENTS_MAX, Metric.EVENTS_OOM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,13 @@ class Bounds:
         if isinstance(bound, Duration):
             return Condition(given.metric, bound.duration_ms * _NS_PER_MS)
         if isinstance(bound, Fraction):
-            number = self._number(given.metric, bound, window_ms)
-            least = 0 if is_stop else 1
-            return Condition(given.metric, max(least, number), window_ms)
+            number = _number(given.metric, bound, window_ms)
+            # To the side that keeps a stop below its start.
+            whole = math.floor(number) if is_stop else max(1, math.ceil(number))
+            return Condition(given.metric, whole, window_ms)
         if given.metric is Metric.SWAP_FREE:
-            return Condition(given.metric, self._swap_pages(bound, place))
+            least = 0 if is_stop else 1
+            return Condition(given.metric, max(least, self._swap_pages(bound, place)))
         return Condition(given.metric, self.pages(bound, place))
 
     def pages(self, threshold: Threshold, at: KeyPath) -> int:
@@ -101,9 +104,9 @@ class Bounds:
             raise CannotResolveError(at, text, "add swap, or leave the condition out")
         return int(self.machine.swap_bytes // self.page_bytes * bound.percent / 100)
 
-    def _number(self, metric: Metric, bound: Fraction, window_ms: int) -> int:
-        if metric in _PSI:
-            return math.ceil(bound / 100 * window_ms * _NS_PER_MS)
-        if metric in {Metric.EVENTS_HIGH, Metric.EVENTS_MAX, Metric.EVENTS_OOM}:
-            return int(bound)
-        return math.ceil(bound * window_ms / _MS_PER_S)
+
+def _number(metric: Metric, bound: Fraction, window_ms: int) -> Fraction:
+    """Return ns of stall, or a number of events, in the window."""
+    if metric in _PSI:
+        return bound / 100 * window_ms * _NS_PER_MS
+    return bound if metric in _EVENTS else bound * window_ms / _MS_PER_S

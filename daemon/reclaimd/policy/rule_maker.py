@@ -164,8 +164,13 @@ def require_memory(facts: CgroupFacts) -> Memory:
 
 
 def _require_stop_below_start(start: Combination, stop: Combination, bounds: Bounds) -> None:
-    start_pages, stop_pages = start.lowest_usage_pages, stop.lowest_usage_pages
-    if start_pages is None or stop_pages is None or stop_pages < start_pages:
+    starts = [condition.bound for condition in start.conditions if condition.metric is Metric.USAGE]
+    stops = [condition.bound for condition in stop.conditions if condition.metric is Metric.USAGE]
+    if not starts or not stops:
+        return
+    # Of several starts each has a stop of its own: only the lowest can be compared.
+    start_pages, stop_pages = min(starts), max(stops) if len(starts) == 1 else min(stops)
+    if stop_pages < start_pages:
         return
     raise CannotResolveError(
         _STOP,

@@ -60,7 +60,7 @@ def test_what_reclaim_is_by_default() -> None:
     plain = reclaim()
     assert (plain.stop, plain.high_async, plain.floor, plain.rate, plain.cpu, plain.cooldown) == (None,) * 6
     assert (plain.pass_size, plain.swappiness) == (Size(MIB), OtherSwappiness.CGROUP)
-    assert plain.backoff == Backoff(first=Duration(10), most=Duration(1000))
+    assert plain.backoff == Backoff.model_validate({"from": "10ms", "to": "1s"})
 
 
 def test_high_async_is_a_start_at_a_usage() -> None:
