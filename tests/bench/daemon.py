@@ -17,6 +17,7 @@ from tests.bench import exposition
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 30.0
 POLL_INTERVAL_S = 0.05
+IDLE_FOR_S = 0.2
 SCRAPE_LIMIT_S = 10.0
 LOG_TAIL_LINES = 20
 PAGE_BYTES = 4096
@@ -81,6 +82,25 @@ class Daemon:
                 return
             time.sleep(POLL_INTERVAL_S)
         raise self._error(f"has no rule for {cgroup} in force after {START_LIMIT_S:g} s")
+
+    def wait_until_idle(self) -> None:
+        """Wait until the daemon has done what there was to do: its CPU time is not the workload's.
+
+        Raises:
+            DaemonError: it is still busy after START_LIMIT_S.
+        """
+        deadline_s = time.monotonic() + START_LIMIT_S
+        before = self._cpu_ticks()
+        while time.monotonic() < deadline_s:
+            time.sleep(IDLE_FOR_S)
+            if before == (before := self._cpu_ticks()):
+                return
+        raise self._error(f"is not idle after {START_LIMIT_S:g} s")
+
+    def _cpu_ticks(self) -> tuple[str, str]:
+        """Return its utime and stime (proc_pid_stat(5), whose second field may hold anything in brackets)."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return stat[11], stat[12]
 
     def totals(self, cgroup: str) -> Totals:
         """Return what the daemon counted for *cgroup* so far."""

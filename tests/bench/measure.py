@@ -65,6 +65,7 @@ def measure(setup: Setup, case: Case) -> Measurement:
     with _fresh_cgroup(cgroup, case.workload.kind):
         if case.mode is Mode.RECLAIMD:
             setup.daemon.wait_until_in_force(case.cgroup)
+            setup.daemon.wait_until_idle()
         timings, samples = _work(setup, case.workload, cgroup)
         if case.mode is Mode.RECLAIMD:
             totals = setup.daemon.totals(case.cgroup)

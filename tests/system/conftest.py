@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reclaimd.backend.bpf import BpfBackend, open_backend
 from reclaimd.kernel.ids import link_ids, map_ids, program_ids
 from tests.kernel.cgroups import ROOT, Cgroup, until
 from tests.system.daemon import Daemon, free_port
@@ -41,6 +42,14 @@ def batch() -> Iterator[Cgroup]:
     batch.enable_memory()
     yield batch
     batch.remove()
+
+
+@pytest.fixture
+def backend() -> Iterator[BpfBackend]:
+    """The bpf backend by itself, without rules."""
+    backend = open_backend(ROOT)
+    yield backend
+    backend.close()
 
 
 @pytest.fixture

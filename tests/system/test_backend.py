@@ -1,27 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The bpf backend by itself: rules replaced, attachments moved, failures undone."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reclaimd.backend.base import CgroupGone, EpisodeEnded, StopReason
-from reclaimd.backend.bpf import BpfBackend, open_backend
+from reclaimd.backend.bpf import BpfBackend
 from reclaimd.backend.bpf.programs import Programs
 from reclaimd.errors import HostError
 from reclaimd.kernel.ids import link_ids
 from reclaimd.kernel.link import attach_struct_ops
 from reclaimd.policy.rule import BackPressure, Rule
-from tests.kernel.cgroups import ROOT, Cgroup, Charger, until
+from tests.kernel.cgroups import Cgroup, Charger, until
 from tests.system.rules import MIB_PAGES, between, rule
-
-
-@pytest.fixture
-def backend() -> Iterator[BpfBackend]:
-    backend = open_backend(ROOT)
-    yield backend
-    backend.close()
 
 
 def _rule(

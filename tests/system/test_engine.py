@@ -4,17 +4,17 @@
 Rules are given to the bpf backend directly, so that nothing but the kernel decides.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reclaimd.backend.base import EpisodeEnded, StopReason
-from reclaimd.backend.bpf import BpfBackend, open_backend
+from reclaimd.backend.bpf import BpfBackend
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode
 from reclaimd.policy.rule import SWAPPINESS_ANON_ONLY, Combination, Condition, Reclaim
-from tests.kernel.cgroups import PAGE_BYTES, ROOT, Cgroup, Charger, until
+from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
 from tests.system.load import MIB, fault_in, write_and_read, writing
 from tests.system.rules import MIB_PAGES, all_of, any_of, between, rule, usage
 
@@ -24,13 +24,6 @@ NS_PER_S = 1_000_000_000
 FAR_MIB = 1024
 WINDOW_MS = 500
 STALLED_5MS = 5 * NS_PER_MS
-
-
-@pytest.fixture
-def backend() -> Iterator[BpfBackend]:
-    backend = open_backend(ROOT)
-    yield backend
-    backend.close()
 
 
 @pytest.fixture

@@ -2,17 +2,16 @@
 """The engine with many cgroups: protection of one at the cost of another, episodes side by side, removals."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reclaimd.backend.base import ProtectionBegan
-from reclaimd.backend.bpf import BpfBackend, open_backend
+from reclaimd.backend.bpf import BpfBackend
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode, ProtectAs
 from reclaimd.policy.rule import Condition, Protect, Reclaim, Rule, Throttle
-from tests.kernel.cgroups import PAGE_BYTES, ROOT, Cgroup, Charger, until
+from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
 from tests.system.load import writing
 from tests.system.rules import MIB_PAGES, all_of, between, rule, usage
 
@@ -21,13 +20,6 @@ DELAY_MS = 2000
 #: A whole batch of charges (MEMCG_CHARGE_BATCH).
 BATCH_PAGES = 64
 SLOWEST_RMDIR_S = 0.25
-
-
-@pytest.fixture
-def backend() -> Iterator[BpfBackend]:
-    backend = open_backend(ROOT)
-    yield backend
-    backend.close()
 
 
 @pytest.fixture
