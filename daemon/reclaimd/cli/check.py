@@ -4,6 +4,7 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from mmap import PAGESIZE as PAGE_BYTES
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from reclaimd.cgroup.facts import CgroupFacts, survey
 from reclaimd.cgroup.host import find_cgroup_root
 from reclaimd.cgroup.machine import read_machine
 from reclaimd.config import load_config
-from reclaimd.config.problem import printable
+from reclaimd.config.problem import InvalidConfigError, Problem, Severity, printable
 from reclaimd.config.units import format_bytes
 from reclaimd.errors import HostError
 from reclaimd.policy.resolve import resolve
@@ -19,6 +20,22 @@ from reclaimd.policy.rule import BackPressure, Rule
 from reclaimd.policy.text import combination_text
 
 HEADINGS = ("CGROUP", "POLICY", "START", "STOP", "LIMIT", "BACK-PRESSURE")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a valid configuration comes to; `unresolved` says why there are no rules, where it was not resolved."""
+
+    policies: int
+    rules: Sequence[Rule] = ()
+    problems: Sequence[Problem] = ()
+    unresolved: str | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """Tells whether every policy can be carried out."""
+        errors = [problem for problem in self.problems if problem.severity is Severity.ERROR]
+        return os.EX_CONFIG if errors else os.EX_OK
 
 
 def check(file: Path, cgroup_root: Path | None) -> int:
@@ -31,20 +48,69 @@ def check(file: Path, cgroup_root: Path | None) -> int:
     Raises:
         ConfigError, NotPermittedError: the file is not valid or cannot be read.
     """
+    outcome = _outcome(file, cgroup_root)
+    what = "policy" if outcome.policies == 1 else "policies"
+    print(f"{printable(str(file))}: valid, {outcome.policies} {what}")
+    if outcome.unresolved:
+        print(f"not resolved for this host: {outcome.unresolved}")
+    for problem in outcome.problems:
+        print(problem, file=sys.stderr)
+    if outcome.rules:
+        print(rules_table(outcome.rules))
+    return outcome.exit_status
+
+
+def check_as_dict(file: Path, cgroup_root: Path | None) -> tuple[dict[str, object], int]:
+    """Return what is to be said about a configuration, for programs, and the exit status.
+
+    It is {"valid": bool, "problems": [{"file", "line", "column", "severity", "text", "hint"}]} and, for a valid one,
+    "policies": how many, "unresolved": why there are no rules or null, "rules": [{"cgroup", "policy", "start",
+    "stop", "limit_bytes", "back_pressure"}].
+
+    Raises:
+        ConfigError, NotPermittedError: the file cannot be read.
+    """
+    try:
+        outcome = _outcome(file, cgroup_root)
+    except InvalidConfigError as error:
+        return {"valid": False, "problems": list(map(problem_as_dict, error.problems))}, error.exit_status
+    report = {
+        "valid": True,
+        "problems": list(map(problem_as_dict, outcome.problems)),
+        "policies": outcome.policies,
+        "unresolved": outcome.unresolved,
+        "rules": [_rule_as_dict(rule) for rule in outcome.rules],
+    }
+    return report, outcome.exit_status
+
+
+def problem_as_dict(problem: Problem) -> dict[str, object]:
+    """Return {"file", "line", "column", "severity", "text", "hint"}."""
+    place = problem.position
+    where = {"file": printable(place.file), "line": place.line, "column": place.column}
+    return {**where, "severity": problem.severity.value, "text": problem.text, "hint": problem.hint}
+
+
+def _outcome(file: Path, cgroup_root: Path | None) -> Outcome:
     loaded = load_config(file)
-    number = len(loaded.config.policies)
-    print(f"{printable(str(file))}: valid, {number} {'policy' if number == 1 else 'policies'}")
+    policies = len(loaded.config.policies)
     try:
         cgroups = _survey(cgroup_root)
     except HostError as error:
-        print(f"not resolved for this host: {error}")
-        return os.EX_OK
+        return Outcome(policies, unresolved=str(error))
     resolution = resolve(loaded, cgroups, page_bytes=PAGE_BYTES, machine=read_machine())
-    for problem in resolution.problems:
-        print(problem, file=sys.stderr)
-    if resolution.rules:
-        print(rules_table(resolution.rules))
-    return os.EX_CONFIG if resolution.errors else os.EX_OK
+    return Outcome(policies, resolution.rules, resolution.problems)
+
+
+def _rule_as_dict(rule: Rule) -> dict[str, object]:
+    return {
+        "cgroup": printable(rule.path),
+        "policy": rule.policy,
+        "start": combination_text(rule.reclaim.start, PAGE_BYTES) if rule.reclaim else None,
+        "stop": combination_text(rule.reclaim.stop, PAGE_BYTES) if rule.reclaim else None,
+        "limit_bytes": None if rule.limit_pages is None else rule.limit_pages * PAGE_BYTES,
+        "back_pressure": _back_pressure(rule.back_pressure) if rule.back_pressure else None,
+    }
 
 
 def rules_table(rules: Sequence[Rule]) -> str:

@@ -10,8 +10,8 @@ from reclaimd import __version__
 from reclaimd.backend.bpf import open_backend
 from reclaimd.cgroup.host import find_cgroup_root
 from reclaimd.cli.check import check
+from reclaimd.cli.message import error_line
 from reclaimd.config import load_config
-from reclaimd.config.problem import InvalidConfigError
 from reclaimd.errors import ReclaimdError
 from reclaimd.kernel.probe import probe
 from reclaimd.service.lifecycle import serve
@@ -36,14 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.command(options)
     except ReclaimdError as error:
-        print(_line(error), file=sys.stderr)
+        print(error_line("reclaimd", error), file=sys.stderr)
         return error.exit_status
     return status
-
-
-def _line(error: ReclaimdError) -> str:
-    # Lines that start with a place in a file are left so, for editors to follow.
-    return str(error) if isinstance(error, InvalidConfigError) else f"reclaimd: {error}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -102,10 +102,13 @@ class ProbeReport:
         verdict = ["reclaimd can run here"] if self.can_run else [f"to do: {remedy}" for remedy in remedies]
         return "\n".join([*lines, "", *verdict])
 
-    def as_json(self) -> str:
+    def as_dict(self) -> dict[str, Any]:
         """For programs: {"can_run": bool, "findings": [{"name", "present", "required", "detail", "remedy"}]}."""
-        content: dict[str, Any] = {"can_run": self.can_run, "findings": [asdict(f) for f in self.findings]}
-        return json.dumps(content, indent=2)
+        return {"can_run": self.can_run, "findings": [asdict(finding) for finding in self.findings]}
+
+    def as_json(self) -> str:
+        """Return as_dict() as JSON."""
+        return json.dumps(self.as_dict(), indent=2)
 
 
 _PRIVILEGES = "privileges"
