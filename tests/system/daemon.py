@@ -93,7 +93,8 @@ class Daemon:
     """
 
     def __init__(self, config: Path, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}/metrics"
+        self._config = config
+        self._listen = f"127.0.0.1:{port}"
         self._unread = b""
         self._at = 0
         self.log: list[Record] = []
@@ -120,8 +121,13 @@ class Daemon:
 
     def scrape(self) -> Metrics:
         """Return the metrics of now."""
-        with urllib.request.urlopen(self._url, timeout=PATIENCE_S) as answer:  # noqa: S310  our own http server
+        with urllib.request.urlopen(f"http://{self._listen}/metrics", timeout=PATIENCE_S) as answer:
             return Metrics(answer.read().decode())
+
+    def reload(self, policies: str) -> None:
+        """Have it load other policies."""
+        self._config.write_text(f"{policies}metrics: {{listen: '{self._listen}'}}\n")
+        self._process.send_signal(signal.SIGHUP)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, read the log to its end, and return the exit status, negative for a signal's."""

@@ -4,6 +4,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from reclaimd import __version__
@@ -15,7 +16,7 @@ from reclaimd.config import load_config
 from reclaimd.errors import ReclaimdError
 from reclaimd.kernel.probe import probe
 from reclaimd.service.lifecycle import serve
-from reclaimd.service.log import stderr_logger
+from reclaimd.service.log import stderr_log
 
 DEFAULT_CONFIG = Path("/etc/reclaimd/reclaimd.yaml")
 
@@ -87,9 +88,10 @@ def _add_probe(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    loaded = load_config(options.config)
-    with stderr_logger(loaded.config.log) as logger:
-        serve(loaded, find_cgroup_root(), open_backend, logger)
+    load = partial(load_config, options.config)
+    loaded = load()
+    with stderr_log(loaded.config.log) as log:
+        serve(loaded, load, find_cgroup_root(), open_backend, log)
     return 0
 
 

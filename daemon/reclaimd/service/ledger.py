@@ -7,6 +7,7 @@ long as reading the statistics takes; the kernel goes on reclaiming meanwhile.
 """
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,14 +45,31 @@ class Snapshot:
     ungoverned_charges: int
 
 
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How the configuration was last loaded.
+
+    Attributes:
+        succeeded_at: when what is in force was loaded, in seconds since 1970.
+        problems: what was wrong with a newer one, which therefore is not in force: a line for each.
+    """
+
+    succeeded_at: float
+    problems: tuple[str, ...] = ()
+
+
 class Ledger:
     """Owns a backend from its opening to its closing; every method may be called from any thread.
 
     Args:
         backend: without rules yet.
+
+    Attributes:
+        loading: how the configuration was last loaded; a new one is put in its place.
     """
 
     def __init__(self, backend: Backend) -> None:
+        self.loading = Loading(time.time())
         self._backend = backend
         self._lock = threading.Lock()
         self._rules: dict[int, Rule] = {}

@@ -2,96 +2,133 @@
 """The daemon from its start to its stop: rules in force for whatever cgroups there are, and a log of what happens."""
 
 import select
+import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
-
-from structlog.typing import FilteringBoundLogger
 
 from reclaimd import __version__
 from reclaimd.backend.base import Backend, CgroupGone, EpisodeEnded, ProtectionBegan
 from reclaimd.config import LoadedConfig
-from reclaimd.errors import HostError
+from reclaimd.config.models import Config
+from reclaimd.errors import HostError, ReclaimdError
 from reclaimd.policy.rule import Rule
 from reclaimd.service.event_log import log_changes, log_episode, log_protection
 from reclaimd.service.http import MetricsServer
-from reclaimd.service.ledger import Ledger
+from reclaimd.service.ledger import Ledger, Loading
+from reclaimd.service.log import DaemonLog
 from reclaimd.service.metrics import LedgerCollector
 from reclaimd.service.resolver import Resolver
-from reclaimd.service.signals import SignalFd
+from reclaimd.service.signals import RELOAD_SIGNAL, STOP_SIGNALS, SignalFd
 
 #: How often rules are resolved anew when cgroups vanish between being read and being attached to.
 MAX_APPLY_ATTEMPTS = 5
 
 
 def serve(
-    loaded: LoadedConfig, root: Path, open_backend: Callable[[Path], Backend], logger: FilteringBoundLogger
+    loaded: LoadedConfig,
+    load: Callable[[], LoadedConfig],
+    root: Path,
+    open_backend: Callable[[Path], Backend],
+    log: DaemonLog,
 ) -> None:
-    """Govern until SIGTERM or SIGINT, then detach everything.
+    """Govern until SIGTERM or SIGINT, then detach everything; load the configuration anew at each SIGHUP.
 
     Args:
         loaded: the configuration.
+        load: reads it again; raises ReclaimdError if it cannot be used.
         root: where cgroup2 is mounted.
         open_backend: opens what carries rules out; given the root.
-        logger: where to say what happens.
+        log: where to say what happens.
 
     Raises:
         ReclaimdError: there is no way to start; nothing is left attached.
     """
-    listen = loaded.config.metrics.listen
     with (
         SignalFd() as signals,
-        closing(Resolver(loaded, root, logger)) as resolver,
         closing(Ledger(open_backend(root))) as ledger,
-        closing(MetricsServer(LedgerCollector(ledger, root), listen)) as server,
+        closing(Daemon(loaded, load, root, ledger, log)) as daemon,
     ):
-        daemon = Daemon(ledger, resolver, server, signals, logger)
         daemon.start()
-        logger.info(
-            "in force",
-            rules=len(ledger.rules),
-            policies=len(loaded.config.policies),
-            backend=ledger.backend_name,
-            metrics=str(server.address),
-            version=__version__,
-        )
-        daemon.loop()
-    logger.info("stopped")
+        daemon.loop(signals)
+    log.logger.info("stopped")
 
 
 class Daemon:
-    """Waits for what happens to cgroups, in the kernel's reclaim and to the process, and acts on it."""
+    """Waits for what happens to cgroups, in the kernel's reclaim and to the process, and acts on it.
+
+    Args:
+        loaded: the configuration to start with.
+        load: reads it again.
+        root: where cgroup2 is mounted.
+        ledger: without rules yet; stays the caller's to close.
+        log: where to say what happens; its settings follow the configuration.
+
+    Raises:
+        ReclaimdError: the tree cannot be watched, or metrics cannot be served.
+    """
 
     def __init__(
         self,
+        loaded: LoadedConfig,
+        load: Callable[[], LoadedConfig],
+        root: Path,
         ledger: Ledger,
-        resolver: Resolver,
-        server: MetricsServer,
-        signals: SignalFd,
-        logger: FilteringBoundLogger,
+        log: DaemonLog,
     ) -> None:
+        self._load = load
+        self._root = root
         self._ledger = ledger
-        self._resolver = resolver
-        self._server = server
-        self._signals = signals
-        self._logger = logger
+        self._log = log
+        self._logger = log.logger
+        self._config = loaded.config
+        with ExitStack() as opened:
+            self._resolver = opened.enter_context(closing(Resolver(loaded, root, log.logger)))
+            self._server = opened.enter_context(closing(self._open_server(loaded.config)))
+            opened.pop_all()
 
     def start(self) -> None:
         """Put the first rules in force; raises HostError if that cannot be."""
-        self._apply(self._resolver.rules())
+        self._apply(self._resolver)
+        self._say_in_force("in force")
 
-    def loop(self) -> None:
+    def reload(self) -> tuple[str, ...]:
+        """Load the configuration anew and put it in force, or leave everything as it is.
+
+        Returns:
+            What is wrong with it, a line for each problem; nothing if it is in force.
+        """
+        before = self._ledger.rules
+        try:
+            self._replace(self._load())
+        except ReclaimdError as error:
+            return self._say_not_reloaded(error)
+        self._ledger.loading = Loading(time.time())
+        self._say_in_force("reloaded")
+        log_changes(self._logger, before, self._ledger.rules)
+        return ()
+
+    def close(self) -> None:
+        """End the watches, and stop serving metrics."""
+        self._server.close()
+        self._resolver.close()
+
+    def loop(self, signals: SignalFd) -> None:
         """Follow what happens until a signal says to stop."""
         while True:
-            self._wait()
-            if stop_signals := self._signals.received():
-                self._logger.info("stopping", signal=stop_signals[0].name)
+            self._wait(signals)
+            received = signals.received()
+            if stop := next((number for number in received if number in STOP_SIGNALS), None):
+                self._logger.info("stopping", signal=stop.name)
                 return
+            if RELOAD_SIGNAL in received:
+                self.reload()
             self._follow()
 
-    def _wait(self) -> None:
+    def _wait(self, signals: SignalFd) -> None:
         poll = select.poll()
-        own = (self._signals.fileno(), self._server.fileno(), *self._resolver.pollables())
+        own = (signals.fileno(), self._server.fileno(), *self._resolver.pollables())
         for fd in (*own, *self._ledger.pollables()):
             poll.register(fd, select.POLLIN)
         poll.poll()
@@ -120,18 +157,54 @@ class Daemon:
     def _reconcile(self) -> None:
         rules = self._resolver.rules()
         if {rule.cgroup_id: rule for rule in rules} != self._ledger.rules:
-            self._apply(rules)
+            self._apply(self._resolver, rules)
 
     def _say_kept(self, error: HostError) -> None:
         self._logger.error("the rules in force stay as they are", error=str(error))
 
-    def _apply(self, rules: Sequence[Rule]) -> None:
+    def _say_not_reloaded(self, error: ReclaimdError) -> tuple[str, ...]:
+        problems = tuple(str(error).splitlines())
+        self._ledger.loading = replace(self._ledger.loading, problems=problems)
+        for problem in problems:
+            self._logger.error("not reloaded: the configuration in force stays", error=problem)
+        return problems
+
+    def _say_in_force(self, event: str) -> None:
+        self._logger.info(
+            event,
+            rules=len(self._ledger.rules),
+            policies=len(self._config.policies),
+            backend=self._ledger.backend_name,
+            metrics=str(self._server.address),
+            version=__version__,
+        )
+
+    def _replace(self, loaded: LoadedConfig) -> None:
+        """Have another configuration in force; what can fail comes before what changes anything."""
+        with ExitStack() as new:
+            resolver = new.enter_context(closing(Resolver(loaded, self._root, self._logger)))
+            server = self._server
+            if loaded.config.metrics != self._config.metrics:
+                server = new.enter_context(closing(self._open_server(loaded.config)))
+            self._apply(resolver)
+            new.pop_all()
+        self._resolver.close()
+        if server is not self._server:
+            self._server.close()
+        self._resolver, self._server, self._config = resolver, server, loaded.config
+        self._log.change(loaded.config.log)
+
+    def _open_server(self, config: Config) -> MetricsServer:
+        return MetricsServer(LedgerCollector(self._ledger, self._root), config.metrics.listen)
+
+    def _apply(self, resolver: Resolver, rules: Sequence[Rule] | None = None) -> None:
+        rules = resolver.rules() if rules is None else rules
         for _ in range(MAX_APPLY_ATTEMPTS - 1):
             try:
                 return self._ledger.apply(rules)
             except HostError:
                 # A cgroup that has gone meanwhile explains it, unless nothing has changed.
-                before, rules = rules, self._resolver.rules()
+                before, rules = rules, resolver.rules()
                 if rules == before:
                     raise
         return self._ledger.apply(rules)

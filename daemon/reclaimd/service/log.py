@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import cast
 
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, ProcessorReturnValue, WrappedLogger
 
 from reclaimd.config.models import Log, LogFormat
 
@@ -82,25 +82,44 @@ class _DroppedLines:
         return event
 
 
-def make_logger(writer: LineWriter, settings: Log, *, on_terminal: bool) -> FilteringBoundLogger:
-    """Make the logger whose lines go to a writer.
+class DaemonLog:
+    """The daemon's logger, and how its lines look, which may change while it is in use.
 
     Args:
         writer: takes the rendered lines.
         settings: which lines, and how they look.
         on_terminal: whether a terminal shows them; decides how they look where settings leave it open.
     """
-    logger = structlog.wrap_logger(
-        writer,
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _DroppedLines(writer),
-            _renderer(settings.format, on_terminal=on_terminal),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level.upper()]),
-    )
-    return cast(FilteringBoundLogger, logger.bind())
+
+    def __init__(self, writer: LineWriter, settings: Log, *, on_terminal: bool) -> None:
+        self._on_terminal = on_terminal
+        self.change(settings)
+        logger = structlog.wrap_logger(
+            writer,
+            processors=[
+                self._drop_below_level,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _DroppedLines(writer),
+                self._render,
+            ],
+            # Its own filter is made once and for all: this one lets everything through.
+            wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        )
+        self.logger = cast(FilteringBoundLogger, logger.bind())
+
+    def change(self, settings: Log) -> None:
+        """Have the lines from here on be chosen and look as these settings say."""
+        self._level = _LEVELS[settings.level.upper()]
+        self._renderer = _renderer(settings.format, on_terminal=self._on_terminal)
+
+    def _drop_below_level(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        if _LEVELS[method.upper()] < self._level:
+            raise structlog.DropEvent
+        return event
+
+    def _render(self, logger: WrappedLogger, method: str, event: EventDict) -> ProcessorReturnValue:
+        return self._renderer(logger, method, event)
 
 
 def _renderer(log_format: LogFormat, *, on_terminal: bool) -> Processor:
@@ -110,11 +129,11 @@ def _renderer(log_format: LogFormat, *, on_terminal: bool) -> Processor:
 
 
 @contextmanager
-def stderr_logger(settings: Log) -> Iterator[FilteringBoundLogger]:
-    """Make the logger that writes to standard error, and write what is queued when the context ends."""
+def stderr_log(settings: Log) -> Iterator[DaemonLog]:
+    """Make the log that goes to standard error, and write what is queued when the context ends."""
     fd = sys.stderr.fileno()
     writer = LineWriter(fd)
     try:
-        yield make_logger(writer, settings, on_terminal=os.isatty(fd))
+        yield DaemonLog(writer, settings, on_terminal=os.isatty(fd))
     finally:
         writer.close()

@@ -16,7 +16,7 @@ from reclaimd.backend.base import Counters, StopReason
 from reclaimd.cgroup.facts import read_facts
 from reclaimd.errors import HostError
 from reclaimd.policy.rule import Rule
-from reclaimd.service.ledger import Account, Ledger
+from reclaimd.service.ledger import Account, Ledger, Loading
 
 NS_PER_S = 1_000_000_000
 MS_PER_S = 1_000
@@ -86,6 +86,7 @@ class LedgerCollector(Collector):
             "The daemon's version and the backend that carries its rules out.",
             {"version": __version__, "backend": self._ledger.backend_name},
         )
+        yield from _loading(self._ledger.loading)
         yield GaugeMetricFamily("reclaimd_rules", "Rules in force.", len(snapshot.accounts))
         yield CounterMetricFamily(
             "reclaimd_dropped_events",
@@ -119,6 +120,19 @@ class LedgerCollector(Collector):
                 _add_pages(start, labels, rule.reclaim.start.lowest_usage_pages)
                 _add_pages(stop, labels, rule.reclaim.stop.lowest_usage_pages)
         yield from (usage, start, stop)
+
+
+def _loading(loading: Loading) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "reclaimd_config_last_reload_successful",
+        "Whether the last attempt to load the configuration succeeded.",
+        not loading.problems,
+    )
+    yield GaugeMetricFamily(
+        "reclaimd_config_last_reload_success_timestamp_seconds",
+        "When the configuration in force was loaded.",
+        loading.succeeded_at,
+    )
 
 
 def _add_pages(gauge: GaugeMetricFamily, labels: tuple[str, str], pages: int | None) -> None:

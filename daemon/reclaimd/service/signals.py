@@ -7,6 +7,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+RELOAD_SIGNAL = signal.SIGHUP
 READ_SIZE = 512
 
 
@@ -15,14 +16,16 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 
 class SignalFd:
-    """Turns STOP_SIGNALS into readability of fileno(), from __enter__ to __exit__; main thread only."""
+    """Turns STOP_SIGNALS and RELOAD_SIGNAL into readability of fileno(), from __enter__ to __exit__; main thread only."""
 
     def __init__(self) -> None:
         self._read_fd, self._write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def __enter__(self) -> Self:
         self._old_fd = signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        self._old_handlers = [(number, signal.signal(number, _ignore)) for number in STOP_SIGNALS]
+        self._old_handlers = [
+            (number, signal.signal(number, _ignore)) for number in (*STOP_SIGNALS, RELOAD_SIGNAL)
+        ]
         return self
 
     def __exit__(

@@ -15,7 +15,7 @@ from reclaimd.config import LoadedConfig, parse_config
 from reclaimd.config.listen import ListenAddress
 from reclaimd.config.models import Log, LogFormat, LogLevel
 from reclaimd.service.lifecycle import serve
-from reclaimd.service.log import LineWriter, make_logger
+from reclaimd.service.log import DaemonLog, LineWriter
 from tests.unit.fake_cgroupfs import FakeCgroupfs
 from tests.unit.service.memory_backend import MemoryBackend
 
@@ -71,7 +71,9 @@ class RunningDaemon:
         self.cgroupfs = cgroupfs
         self.backend = MemoryBackend()
         self.log: list[Record] = []
-        self._loaded = load(text, port)
+        #: What a reload finds: the text, and where metrics are served.
+        self.text = text
+        self.port = port
         self._read_fd, self._write_fd = os.pipe2(os.O_CLOEXEC)
         self._unread = b""
         self._at = 0
@@ -110,9 +112,14 @@ class RunningDaemon:
         """Return all lines about *event*, once the daemon has stopped."""
         return [record for record in self.log if record["event"] == event]
 
+    def reload(self, text: str) -> None:
+        """Have the daemon load this text."""
+        self.text = text
+        os.kill(os.getpid(), signal.SIGHUP)
+
     def scrape(self) -> str:
         """Return what the metrics' address answers."""
-        address = next(record["metrics"] for record in self.log if record["event"] == "in force")
+        address = [record["metrics"] for record in self.log if "metrics" in record][-1]
         with urllib.request.urlopen(f"http://{address}/metrics", timeout=TIMEOUT_S) as answer:
             text: str = answer.read().decode()
         return text
@@ -120,8 +127,8 @@ class RunningDaemon:
     def _serve(self) -> None:
         writer = LineWriter(self._write_fd)
         try:
-            logger = make_logger(writer, Log(format=LogFormat.JSON, level=LogLevel.DEBUG), on_terminal=False)
-            serve(self._loaded, self.cgroupfs.root, self._open_backend, logger)
+            log = DaemonLog(writer, Log(format=LogFormat.JSON, level=LogLevel.DEBUG), on_terminal=False)
+            serve(self._load(), self._load, self.cgroupfs.root, self._open_backend, log)
         finally:
             writer.close()
             os.close(self._write_fd)
@@ -130,6 +137,9 @@ class RunningDaemon:
         while data := os.read(self._read_fd, 65536):
             self._take(data)
         os.close(self._read_fd)
+
+    def _load(self) -> LoadedConfig:
+        return load(self.text, self.port)
 
     def _open_backend(self, root: Path) -> MemoryBackend:
         assert root == self.cgroupfs.root

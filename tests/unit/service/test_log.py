@@ -42,8 +42,8 @@ def logged(path: Path, log_format: str, *, on_terminal: bool = False) -> str:
     """Log one line of one field to *path*, and return what it holds then."""
     with path.open("wb") as file:
         writer = log.LineWriter(file.fileno())
-        logger = log.make_logger(writer, Log(format=LogFormat(log_format)), on_terminal=on_terminal)
-        logger.info("episode", cgroup="/batch/a", passes=3)
+        daemon_log = log.DaemonLog(writer, Log(format=LogFormat(log_format)), on_terminal=on_terminal)
+        daemon_log.logger.info("episode", cgroup="/batch/a", passes=3)
         writer.close()
     return path.read_text()
 
@@ -78,7 +78,7 @@ def test_a_reader_that_does_not_read_holds_nobody_up(pipe: Pipe) -> None:
 
 
 def test_dropped_lines_are_counted_in_the_log_once_it_is_read_again(pipe: Pipe) -> None:
-    logger = log.make_logger(pipe.writer, Log(format=LogFormat.JSON), on_terminal=False)
+    logger = log.DaemonLog(pipe.writer, Log(format=LogFormat.JSON), on_terminal=False).logger
     for _ in range(TOO_MANY_LINES):
         logger.info("x" * 1000)
     dropped = pipe.writer.dropped_lines
@@ -114,8 +114,21 @@ def test_people_get_lines_and_programs_get_json_unless_the_configuration_decides
 def test_lines_below_the_level_are_left_out(tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as file:
         writer = log.LineWriter(file.fileno())
-        logger = log.make_logger(writer, Log(level=LogLevel.WARNING), on_terminal=False)
+        logger = log.DaemonLog(writer, Log(level=LogLevel.WARNING), on_terminal=False).logger
         logger.info("episode")
         logger.warning("kept the old rules")
         writer.close()
     assert json.loads((tmp_path / "log").read_text())["event"] == "kept the old rules"
+
+
+def test_settings_can_change_while_the_logger_is_in_use(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as file:
+        writer = log.LineWriter(file.fileno())
+        daemon_log = log.DaemonLog(writer, Log(level=LogLevel.WARNING), on_terminal=False)
+        daemon_log.logger.info("episode")
+        daemon_log.change(Log(level=LogLevel.DEBUG, format=LogFormat.CONSOLE))
+        daemon_log.logger.debug("rule added")
+        writer.close()
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    assert "rule added" in line
+    assert not line.startswith("{")
