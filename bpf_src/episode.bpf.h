@@ -23,6 +23,17 @@ static __always_inline __u64 max_u64(__u64 a, __u64 b)
 	return a > b ? a : b;
 }
 
+static __always_inline void count_time(struct reclaimd_times *times, __u64 took_ns)
+{
+	__u64 bound_ns = NSEC_PER_USEC;
+	int i;
+
+	for (i = 0; i < RECLAIMD_TIME_BUCKETS - 1 && took_ns > bound_ns; i++)
+		bound_ns *= 4;
+	times->buckets[i]++;
+	times->sum_ns += took_ns;
+}
+
 /* Whoever has made the phase STARTING or RUNNING ends the episode: nobody else writes. */
 static __noinline void end_episode(__u64 cgroup_id, struct reclaimd_state *state, __u64 reason,
 				   __u64 value, __u64 usage_pages)
@@ -31,6 +42,9 @@ static __noinline void end_episode(__u64 cgroup_id, struct reclaimd_state *state
 	__u64 pause_ns = rule ? rule->cooldown_ns : 0;
 
 	state->counters.episodes++;
+	state->counters.ended_for[reason & (RECLAIMD_MAX_REASONS - 1)]++;
+	if (reason != RECLAIMD_MONITORED)
+		count_time(&state->counters.durations, bpf_ktime_get_ns() - state->started_ns);
 	if (reason == RECLAIMD_NO_PROGRESS && rule) {
 		state->counters.give_ups++;
 		state->backoff_ns = state->backoff_ns ?
@@ -44,6 +58,13 @@ static __noinline void end_episode(__u64 cgroup_id, struct reclaimd_state *state
 		state->not_before_ns = bpf_ktime_get_ns() + pause_ns;
 	report_episode(cgroup_id, state, reason, value, usage_pages);
 	__sync_lock_test_and_set(&state->phase, RECLAIMD_IDLE);
+}
+
+static __always_inline void count_trigger(struct reclaimd_state *state, __u32 metric)
+{
+	metric &= RECLAIMD_MAX_METRICS - 1;
+	__sync_fetch_and_add(&state->counters.triggers, 1);
+	__sync_fetch_and_add(&state->counters.started_for[metric], 1);
 }
 
 /* Begin an episode, unless one runs or it is too early for another. */
@@ -76,7 +97,7 @@ static __noinline void start_episode(__u64 cgroup_id, struct reclaimd_rule *rule
 		state->stop_windows[i].started_ns = 0;
 
 	if (rule->flags & RECLAIMD_MONITOR) {
-		__sync_fetch_and_add(&state->counters.triggers, 1);
+		count_trigger(state, metric);
 		end_episode(cgroup_id, state, RECLAIMD_MONITORED, 0, usage_pages);
 		return;
 	}
@@ -86,7 +107,7 @@ static __noinline void start_episode(__u64 cgroup_id, struct reclaimd_rule *rule
 		__sync_lock_test_and_set(&state->phase, RECLAIMD_IDLE);
 		return;
 	}
-	__sync_fetch_and_add(&state->counters.triggers, 1);
+	count_trigger(state, metric);
 }
 
 /* What of this second's rate and CPU time is left: pages to ask for, or 0 and how long to wait. */
@@ -121,6 +142,8 @@ static __always_inline void count_pass(struct reclaimd_state *state, __u64 asked
 {
 	__u64 now_ns = bpf_ktime_get_ns(), speed;
 
+	if (reclaimed_pages && !state->pages_reclaimed)
+		count_time(&state->counters.first_pages, now_ns - state->started_ns);
 	state->passes++;
 	state->pages_asked += asked_pages;
 	state->pages_reclaimed += reclaimed_pages;
@@ -202,6 +225,8 @@ static __always_inline __u64 continue_episode(__u64 id, struct mem_cgroup *memcg
 
 	spent_cpu_ns = bpf_get_current_task_btf()->se.sum_exec_runtime;
 	spent_ns = bpf_ktime_get_ns();
+	if (!state->passes)
+		count_time(&state->counters.first_passes, spent_ns - state->started_ns);
 	reclaimed = reclaim_pages(memcg, asked_pages, swappiness);
 	spent_ns = bpf_ktime_get_ns() - spent_ns;
 	spent_cpu_ns = bpf_get_current_task_btf()->se.sum_exec_runtime - spent_cpu_ns;

@@ -20,6 +20,9 @@
 /* Powers of two: they are used as masks. */
 #define RECLAIMD_MAX_CONDITIONS 8
 #define RECLAIMD_MAX_METRICS	16
+#define RECLAIMD_MAX_REASONS	32
+
+#define RECLAIMD_TIME_BUCKETS 16
 
 #define RECLAIMD_MAX_GROUPS    4
 #define RECLAIMD_MAX_THROTTLES 4
@@ -105,6 +108,15 @@ struct reclaimd_rule {
 	__s32 swappiness;
 };
 
+/*
+ * How long something took, each time that it happened. Bucket n counts what took 4^n us
+ * at most and fits none before it, the last one whatever took longer.
+ */
+struct reclaimd_times {
+	__u64 sum_ns;
+	__u64 buckets[RECLAIMD_TIME_BUCKETS];
+};
+
 /* All of them only grow. */
 struct reclaimd_counters {
 	__u64 triggers;	      /* start became true and an episode began */
@@ -123,6 +135,11 @@ struct reclaimd_counters {
 	__u64 protections;    /* times that protection began */
 	__u64 ticks;	      /* measurements */
 	__u64 start_failures; /* work that could not be queued */
+	__u64 started_for[RECLAIMD_MAX_METRICS]; /* triggers, by what made start true */
+	__u64 ended_for[RECLAIMD_MAX_REASONS];	 /* episodes, by why they ended */
+	struct reclaimd_times durations;    /* of episodes, those that are only monitored aside */
+	struct reclaimd_times first_passes; /* from the trigger to where the first pass began */
+	struct reclaimd_times first_pages;  /* and to the end of the first that brought a page */
 };
 
 /* How much something has grown in a time that slides. */

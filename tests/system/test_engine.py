@@ -243,6 +243,8 @@ def test_a_monitored_cgroup_is_only_watched(backend: BpfBackend, leaf: Cgroup, d
     assert event.passes == 0
     counters = backend.stats()[leaf.cgroup_id]
     assert counters.triggers == counters.episodes == 1, "and no more for a second"
+    assert counters.ended_for == {StopReason.MONITORED: 1}
+    assert not any(counters.durations.buckets), "it has not run"
     assert not counters.passes
     stat = leaf.keyed("memory.stat")
     assert stat["pgscan"] == 0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What every backend promises, and what it reports."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -37,6 +37,23 @@ class StopReason(StrEnum):
     MONITORED = "monitored"
 
 
+#: The bounds of the buckets of Times in ns, but for the last one, which has none.
+TIME_BOUNDS_NS = tuple(1000 * 4**power for power in range(15))
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long something took, each time that it happened.
+
+    Attributes:
+        sum_ns: all of it together.
+        buckets: how often it took TIME_BOUNDS_NS at most and fitted no bucket before; in the last one, longer.
+    """
+
+    sum_ns: int = 0
+    buckets: tuple[int, ...] = (0,) * (len(TIME_BOUNDS_NS) + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Counters:
     """What happened under one rule since its cgroup was first governed.
@@ -58,24 +75,34 @@ class Counters:
         protections: times that protection began.
         ticks: how often what charges cannot see was measured.
         start_failures: work that could not be queued.
+        started_for: triggers, by what made start true; what never did is left out.
+        ended_for: episodes, by why they ended, likewise.
+        durations: how long episodes took; those that are only monitored are left out.
+        first_passes: from triggers to where the first pass began.
+        first_pages: from triggers to the end of the first pass that brought a page.
     """
 
-    triggers: int
-    episodes: int
-    passes: int
-    pages_asked: int
-    pages_reclaimed: int
-    reclaim_ns: int
-    reclaim_cpu_ns: int
-    give_ups: int
-    held_back: int
-    delays: int
-    delay_ms: int
-    throttles: int
-    throttle_ms: int
-    protections: int
-    ticks: int
-    start_failures: int
+    triggers: int = 0
+    episodes: int = 0
+    passes: int = 0
+    pages_asked: int = 0
+    pages_reclaimed: int = 0
+    reclaim_ns: int = 0
+    reclaim_cpu_ns: int = 0
+    give_ups: int = 0
+    held_back: int = 0
+    delays: int = 0
+    delay_ms: int = 0
+    throttles: int = 0
+    throttle_ms: int = 0
+    protections: int = 0
+    ticks: int = 0
+    start_failures: int = 0
+    started_for: Mapping[Metric, int] = field(default_factory=dict)
+    ended_for: Mapping[StopReason, int] = field(default_factory=dict)
+    durations: Times = Times()
+    first_passes: Times = Times()
+    first_pages: Times = Times()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ MAX_CONDITIONS = 8
 MAX_GROUPS = 4
 MAX_THROTTLES = 4
 MAX_METRICS = 16
+MAX_REASONS = 32
+TIME_BUCKETS = 16
 
 
 class MetricCode(IntEnum):
@@ -128,6 +130,15 @@ class RuleValue(ctypes.Structure):
     )
 
 
+class TimesValue(ctypes.Structure):
+    """``struct reclaimd_times``."""
+
+    _fields_ = (
+        ("sum_ns", ctypes.c_uint64),
+        ("buckets", ctypes.c_uint64 * TIME_BUCKETS),
+    )
+
+
 class CountersValue(ctypes.Structure):
     """``struct reclaimd_counters``."""
 
@@ -148,6 +159,11 @@ class CountersValue(ctypes.Structure):
         ("protections", ctypes.c_uint64),
         ("ticks", ctypes.c_uint64),
         ("start_failures", ctypes.c_uint64),
+        ("started_for", ctypes.c_uint64 * MAX_METRICS),
+        ("ended_for", ctypes.c_uint64 * MAX_REASONS),
+        ("durations", TimesValue),
+        ("first_passes", TimesValue),
+        ("first_pages", TimesValue),
     )
 
 

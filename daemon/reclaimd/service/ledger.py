@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is in force and what it has done: the backend, its rules and the episodes seen, behind one lock.
+"""What is in force and what it has done: the backend and its rules, behind one lock.
 
 The loop applies rules and takes events, a scrape reads from a thread of its own. A backend need not be safe
 against that, so every call to it goes through here, one at a time. A scrape may so hold up the loop for as
@@ -8,11 +8,10 @@ long as reading the statistics takes; the kernel goes on reclaiming meanwhile.
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reclaimd.backend.base import Backend, CgroupGone, Counters, EpisodeEnded, Event, StopReason
+from reclaimd.backend.base import Backend, CgroupGone, Counters, Event
 from reclaimd.policy.rule import Rule
 
 #: Names of cgroups that lost their rule, kept for the events about them that are still on their way.
@@ -33,7 +32,6 @@ class Account:
 
     rule: Rule
     counters: Counters | None
-    episodes_by_reason: Mapping[StopReason, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,6 @@ class Ledger:
         self._lock = threading.Lock()
         self._rules: dict[int, Rule] = {}
         self._former_names: dict[int, Name] = {}
-        self._reasons: dict[int, Counter[StopReason]] = {}
         self._closed = False
 
     @property
@@ -103,10 +100,9 @@ class Ledger:
             return list(self._backend.pollables())
 
     def take_events(self) -> list[Event]:
-        """Return what happened since the last call, and count the episodes by why they ended; never blocks."""
+        """Return what happened since the last call; never blocks."""
         with self._lock:
             events = self._backend.events()
-            self._count(event for event in events if isinstance(event, EpisodeEnded))
             gone = {event.cgroup_id for event in events if isinstance(event, CgroupGone)}
             if gone & self._rules.keys():
                 self._replace({key: rule for key, rule in self._rules.items() if key not in gone})
@@ -125,8 +121,7 @@ class Ledger:
                 return Snapshot((), 0, 0)
             counters = self._backend.stats()
             accounts = tuple(
-                Account(rule, counters.get(cgroup_id), dict(self._reasons.get(cgroup_id, {})))
-                for cgroup_id, rule in self._rules.items()
+                Account(rule, counters.get(cgroup_id)) for cgroup_id, rule in self._rules.items()
             )
             return Snapshot(accounts, self._backend.dropped_events(), self._backend.ungoverned_charges())
 
@@ -137,11 +132,6 @@ class Ledger:
             self._rules = {}
             self._backend.close()
 
-    def _count(self, episodes: Iterable[EpisodeEnded]) -> None:
-        for episode in episodes:
-            if episode.cgroup_id in self._rules:
-                self._reasons.setdefault(episode.cgroup_id, Counter())[episode.reason] += 1
-
     def _replace(self, rules: dict[int, Rule]) -> None:
         for cgroup_id in self._rules.keys() - rules.keys():
             self._forget(cgroup_id)
@@ -149,7 +139,6 @@ class Ledger:
 
     def _forget(self, cgroup_id: int) -> None:
         rule = self._rules[cgroup_id]
-        self._reasons.pop(cgroup_id, None)
         self._former_names[cgroup_id] = Name(rule.path, rule.policy)
         if len(self._former_names) > MAX_FORMER_NAMES:
             del self._former_names[next(iter(self._former_names))]

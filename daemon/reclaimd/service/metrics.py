@@ -155,8 +155,9 @@ def _episodes(accounts: Iterable[Account]) -> Metric:
     )
     for account in accounts:
         for reason in StopReason:
-            count = account.episodes_by_reason.get(reason, 0)
-            family.add_metric((account.rule.path, account.rule.policy, reason.value), count)
+            if account.counters is not None:
+                count = account.counters.ended_for.get(reason, 0)
+                family.add_metric((account.rule.path, account.rule.policy, reason.value), count)
     return family
 
 

@@ -52,19 +52,25 @@ def test_enums_are_those_of_the_header(tag: str, prefix: str, mirror: type[IntEn
         ("MAX_THROTTLES", layout.MAX_THROTTLES),
         ("MAX_THROTTLES", rule.MAX_THROTTLES),
         ("MAX_METRICS", layout.MAX_METRICS),
+        ("MAX_REASONS", layout.MAX_REASONS),
+        ("TIME_BUCKETS", layout.TIME_BUCKETS),
     ],
 )
 def test_limits_are_those_of_the_header(name: str, value: int) -> None:
     assert value == constant(name)
 
 
-@pytest.mark.parametrize("name", ["MAX_CONDITIONS", "MAX_METRICS"])
+@pytest.mark.parametrize("name", ["MAX_CONDITIONS", "MAX_METRICS", "MAX_REASONS"])
 def test_what_is_used_as_a_mask_is_a_power_of_two(name: str) -> None:
     assert constant(name).bit_count() == 1
 
 
 def test_every_metric_has_room_for_its_reading() -> None:
     assert max(layout.MetricCode) < layout.MAX_METRICS
+
+
+def test_every_reason_has_room_for_its_count() -> None:
+    assert max(layout.StopCode) < layout.MAX_REASONS
 
 
 def test_reasons_that_are_no_metric_come_after_all_that_could_be() -> None:

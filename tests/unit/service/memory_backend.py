@@ -4,14 +4,15 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
+from typing import Any
 
 from reclaimd.backend.base import CgroupGone, Counters, EpisodeEnded, Event, StopReason
 from reclaimd.config.metric import Metric
 from reclaimd.errors import HostError
 from reclaimd.policy.rule import Rule
 
-NO_COUNTS = Counters(**{field.name: 0 for field in fields(Counters)})
+NO_COUNTS = Counters()
 
 
 class MemoryBackend:
@@ -86,7 +87,7 @@ class MemoryBackend:
             self._events.append(event)
             os.write(self._write_fd, b"e")
 
-    def counts_happen(self, cgroup_id: int, **counts: int) -> None:
+    def counts_happen(self, cgroup_id: int, **counts: Any) -> None:  # noqa: ANN401  of Counters
         """Set counters of one governed cgroup."""
         self.counts[cgroup_id] = replace(self.counts[cgroup_id], **counts)
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from reclaimd.backend.base import CgroupGone, StopReason
+from reclaimd.backend.base import CgroupGone
 from reclaimd.errors import HostError
 from reclaimd.policy.rule import Reclaim, Rule
 from reclaimd.service import ledger as ledger_module
 from reclaimd.service.ledger import Ledger, Name
 from tests.unit.rules import at_usage
-from tests.unit.service.memory_backend import MemoryBackend, episode
+from tests.unit.service.memory_backend import MemoryBackend
 
 TIMEOUT_S = 10.0
 
@@ -40,34 +40,6 @@ def ledger(backend: MemoryBackend) -> Ledger:
     ledger = Ledger(backend)
     ledger.apply([rule(1)])
     return ledger
-
-
-def test_episodes_are_counted_by_why_they_ended(ledger: Ledger, backend: MemoryBackend) -> None:
-    for reason in (StopReason.USAGE, StopReason.USAGE, StopReason.NO_PROGRESS):
-        backend.event_happens(episode(1, reason))
-    assert len(ledger.take_events()) == 3
-    (account,) = ledger.snapshot().accounts
-    assert account.episodes_by_reason == {StopReason.USAGE: 2, StopReason.NO_PROGRESS: 1}
-
-
-def test_episodes_go_on_being_counted_when_other_rules_change(ledger: Ledger, backend: MemoryBackend) -> None:
-    backend.event_happens(episode(1))
-    ledger.take_events()
-    ledger.apply([rule(1), rule(2, "/batch/b")])
-    backend.event_happens(episode(1))
-    ledger.take_events()
-    accounts = {account.rule.path: account for account in ledger.snapshot().accounts}
-    assert accounts["/batch/a"].episodes_by_reason == {StopReason.USAGE: 2}
-    assert accounts["/batch/b"].episodes_by_reason == {}
-
-
-def test_a_rule_that_ends_takes_its_account_with_it(ledger: Ledger, backend: MemoryBackend) -> None:
-    backend.event_happens(episode(1))
-    ledger.take_events()
-    ledger.apply([])
-    ledger.apply([rule(1)])
-    (account,) = ledger.snapshot().accounts
-    assert account.episodes_by_reason == {}
 
 
 def test_a_cgroup_that_has_gone_is_no_longer_governed(ledger: Ledger, backend: MemoryBackend) -> None:

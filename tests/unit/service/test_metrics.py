@@ -10,7 +10,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from reclaimd import __version__
 from reclaimd.backend.base import StopReason
 from tests.unit.fake_cgroupfs import FakeCgroupfs
-from tests.unit.service.memory_backend import episode
 from tests.unit.service.running import MIB, TIMEOUT_S, RunningDaemon, add_parent
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -75,8 +74,7 @@ def test_counters_are_in_base_units(batch: FakeCgroupfs) -> None:
 def test_episodes_are_counted_by_reason_and_start_at_zero(batch: FakeCgroupfs) -> None:
     def script(daemon: RunningDaemon) -> None:
         (cgroup_id,) = daemon.backend.rules
-        daemon.backend.event_happens(episode(cgroup_id, StopReason.NO_PROGRESS))
-        daemon.wait_for_line("episode")
+        daemon.backend.counts_happen(cgroup_id, ended_for={StopReason.NO_PROGRESS: 1})
         scraped = samples(daemon.scrape())
         counts = {reason: of_a(scraped, "reclaimd_episodes_total", reason=reason) for reason in StopReason}
         assert counts == {reason: float(reason is StopReason.NO_PROGRESS) for reason in StopReason}

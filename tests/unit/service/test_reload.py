@@ -9,7 +9,6 @@ import pytest
 from reclaimd.errors import HostError
 from reclaimd.policy.rule import Rule
 from tests.unit.fake_cgroupfs import FakeCgroupfs
-from tests.unit.service.memory_backend import episode
 from tests.unit.service.running import BATCH, MIB, RunningDaemon, add_parent, appear
 
 EARLIER = BATCH.replace("75%", "60%")
@@ -54,14 +53,10 @@ def test_a_reload_puts_other_rules_in_force(batch: FakeCgroupfs) -> None:
 def test_a_reload_keeps_the_counters(batch: FakeCgroupfs) -> None:
     def script(daemon: RunningDaemon) -> None:
         (cgroup_id,) = daemon.backend.rules
-        daemon.backend.counts_happen(cgroup_id, triggers=5)
-        daemon.backend.event_happens(episode(cgroup_id))
-        daemon.wait_for_line("episode")
+        daemon.backend.counts_happen(cgroup_id, passes=5)
         daemon.reload(EARLIER)
         daemon.wait_for_line("reloaded")
-        text = daemon.scrape()
-        assert 'reclaimd_triggers_total{cgroup="/batch/a",policy="batch"} 5.0' in text
-        assert 'reclaimd_episodes_total{cgroup="/batch/a",policy="batch",reason="usage"} 1.0' in text
+        assert 'reclaimd_passes_total{cgroup="/batch/a",policy="batch"} 5' in daemon.scrape()
 
     RunningDaemon(batch).run(script)
 

@@ -1,12 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
+import ctypes
 import dataclasses
 
 import pytest
 
-from reclaimd.backend.base import CgroupGone, Counters, EpisodeEnded, ProtectionBegan, StopReason
+from reclaimd.backend.base import (
+    TIME_BOUNDS_NS,
+    CgroupGone,
+    Counters,
+    EpisodeEnded,
+    ProtectionBegan,
+    StopReason,
+    Times,
+)
 from reclaimd.backend.bpf.records import counters, event
 from reclaimd.config.metric import Metric
+from reclaimd.kernel import layout
 from reclaimd.kernel.layout import CountersValue, EventKind, EventRecord, MetricCode, StopCode
 
 
@@ -87,10 +97,38 @@ def test_protection_that_began() -> None:
     assert event(record) == ProtectionBegan(7, Metric.PGFAULTS, 5001)
 
 
-def test_every_counter_is_told() -> None:
-    names = [name for name, *_ in CountersValue._fields_]
-    value = CountersValue(*range(1, len(names) + 1))
-    assert dataclasses.asdict(counters(value)) == dict(zip(names, range(1, len(names) + 1), strict=True))
+def test_every_number_is_told() -> None:
+    names = [name for name, kind in CountersValue._fields_ if kind is ctypes.c_uint64]
+    value = CountersValue(**{name: number for number, name in enumerate(names)})
+    told = counters(value)
+    assert {name: getattr(told, name) for name in names} == {name: n for n, name in enumerate(names)}
+
+
+def test_triggers_are_told_by_what_they_were_for() -> None:
+    value = CountersValue()
+    value.started_for[MetricCode.PSI_FULL] = 2
+    value.started_for[MetricCode.USAGE] = 3
+    assert counters(value).started_for == {Metric.USAGE: 3, Metric.PSI_FULL: 2}
+
+
+def test_episodes_are_told_by_why_they_ended() -> None:
+    value = CountersValue()
+    value.ended_for[StopCode.FLOOR] = 2
+    value.ended_for[MetricCode.AFTER] = 3
+    assert counters(value).ended_for == {StopReason.AFTER: 3, StopReason.FLOOR: 2}
+
+
+@pytest.mark.parametrize("name", ["durations", "first_passes", "first_pages"])
+def test_times_are_told_bucket_by_bucket(name: str) -> None:
+    value = CountersValue()
+    times = getattr(value, name)
+    times.sum_ns = 7
+    times.buckets[0], times.buckets[layout.TIME_BUCKETS - 1] = 1, 2
+    assert getattr(counters(value), name) == Times(7, (1, *[0] * (layout.TIME_BUCKETS - 2), 2))
+
+
+def test_there_is_a_bucket_for_each_bound_and_one_beyond() -> None:
+    assert len(TIME_BOUNDS_NS) + 1 == layout.TIME_BUCKETS
 
 
 def test_counters_come_in_the_order_of_the_kernel() -> None:

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the kernel counts of episodes, by itself: nobody reads its events here until the end."""
+
+from pathlib import Path
+
+import pytest
+
+from reclaimd.backend.base import Counters, EpisodeEnded, StopReason, Times
+from reclaimd.backend.bpf import BpfBackend
+from reclaimd.config.metric import Metric
+from tests.kernel.cgroups import Cgroup, Charger, until
+from tests.system.rules import MIB_PAGES, between, rule
+
+
+@pytest.fixture
+def counted(backend: BpfBackend, batch: Cgroup, disk: Path) -> Counters:
+    """The counters of a cgroup between 8 and 6 MiB that wrote 64 MiB, with no episode running."""
+    leaf = batch.child("leaf")
+    backend.apply([rule(leaf, between(8, 6))])
+    with Charger(leaf) as charger:
+        charger.file(disk / "file", 64 * MIB_PAGES)
+    counters = backend.stats()[leaf.cgroup_id]
+    for _ in until():
+        counters = backend.stats()[leaf.cgroup_id]
+        if counters.triggers == counters.episodes:
+            break
+    return counters
+
+
+def _number(times: Times) -> int:
+    return sum(times.buckets)
+
+
+def test_triggers_are_counted_by_what_they_were_for(counted: Counters) -> None:
+    assert counted.triggers
+    assert counted.started_for == {Metric.USAGE: counted.triggers}
+
+
+def test_episodes_are_counted_by_why_they_ended(counted: Counters) -> None:
+    assert counted.ended_for[StopReason.USAGE]
+    assert sum(counted.ended_for.values()) == counted.episodes
+
+
+def test_each_episode_is_in_the_histogram_of_durations(counted: Counters) -> None:
+    assert _number(counted.durations) == counted.episodes
+    assert counted.durations.sum_ns > counted.reclaim_ns
+
+
+def test_each_trigger_has_a_reaction_time(counted: Counters) -> None:
+    assert 0 < _number(counted.first_passes) <= counted.triggers
+    assert 0 < counted.first_passes.sum_ns < counted.durations.sum_ns
+
+
+def test_the_first_page_comes_after_the_first_pass_has_begun(counted: Counters) -> None:
+    assert 0 < _number(counted.first_pages) <= _number(counted.first_passes)
+    assert counted.first_pages.sum_ns <= counted.durations.sum_ns
+
+
+def test_durations_are_those_of_the_events(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+    leaf = batch.child("leaf")
+    backend.apply([rule(leaf, between(8, 6))])
+    with Charger(leaf) as charger:
+        charger.file(disk / "file", 9 * MIB_PAGES)
+    events: list[EpisodeEnded] = []
+    for _ in until():
+        events += [event for event in backend.events() if isinstance(event, EpisodeEnded)]
+        counters = backend.stats()[leaf.cgroup_id]
+        if events and counters.triggers == counters.episodes == len(events):
+            break
+    told_ns = sum(event.ended_ns - event.started_ns for event in events)
+    counted_ns = backend.stats()[leaf.cgroup_id].durations.sum_ns
+    # The event is written a moment after the count.
+    assert counted_ns <= told_ns <= 1.1 * counted_ns + 1_000_000 * len(events)
