@@ -4,6 +4,7 @@
 PYTHON ?= python3
 RUNS ?= 5
 KERNEL ?= lab
+INIT ?= agent
 KERNEL_CONFIG ?=
 
 VENV := .venv
@@ -23,7 +24,7 @@ demo: $(READY) ## the experiment, without and with reclaimd, RUNS times each (5)
 	$(VENV)/bin/python -m tests.bench.demo --runs $(RUNS)
 
 test: lint types bpf ## everything: lint, types, unit tests, kernel and system tests in the VM
-	$(VENV)/bin/pytest tests/unit tests/lab tests/kernel tests/system
+	$(VENV)/bin/pytest tests/unit tests/lab tests/kernel tests/system tests/service
 
 test-debug: $(READY) ## the race stress, on a kernel with KASAN and lockdep
 	$(LAB) bpf --kernel debug
@@ -44,8 +45,8 @@ unit: $(READY)
 bpf: host ## compile the BPF programs and the tests' helpers
 	$(LAB) bpf
 
-vm: host ## an interactive shell in the VM; KERNEL=debug for the kernel with checkers
-	$(LAB) shell --kernel $(KERNEL)
+vm: host ## an interactive shell in the VM; KERNEL=debug for the kernel with checkers, INIT=systemd
+	$(LAB) shell --kernel $(KERNEL) --init $(INIT)
 
 check-patches: host ## the patch series: style, warnings, each patch by itself, configurations without it
 	$(BUILDER) check-patches

@@ -16,6 +16,7 @@ from tests.lab.cache import cache_dir
 from tests.lab.errors import KernelComplaintError, LabError, VmLostError
 from tests.lab.lab import machine
 from tests.lab.progress import say
+from tests.lab.qemu import Init, Machine
 from tests.lab.root import root
 
 
@@ -40,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("run", "shell"):
             command.add_argument("--memory", type=int, default=2048, metavar="MIB", help="default: 2048")
             command.add_argument("--cpus", type=int, default=2, help="default: 2")
+            command.add_argument(
+                "--init", type=Init, choices=list(Init), default=Init.AGENT, help="default: agent"
+            )
         if name == "run":
             command.add_argument(
                 "--timeout",
@@ -54,8 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _machine(arguments: argparse.Namespace) -> Machine:
+    return machine(arguments.kernel, arguments.init, memory_mib=arguments.memory, cpus=arguments.cpus)
+
+
 def _run(arguments: argparse.Namespace) -> int:
-    made = machine(arguments.kernel, memory_mib=arguments.memory, cpus=arguments.cpus)
+    made = _machine(arguments)
     with vm.run_directory() as directory, vm.Vm(made, directory) as guest:
         outcome = guest.run(arguments.argv, limit_s=arguments.timeout)
     for complaint in outcome.complaints:
@@ -92,7 +100,7 @@ def _do(arguments: argparse.Namespace) -> int:
         case "where":
             _where(Variant.LAB)
         case "shell":
-            vm.shell(machine(arguments.kernel, memory_mib=arguments.memory, cpus=arguments.cpus))
+            vm.shell(_machine(arguments))
         case "run":
             return _run(arguments)
     return 0

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The pytest plugin of the host: tests under tests/kernel and tests/system run in one VM and are reported as if here.
+"""The pytest plugin of the host: the tests of some rooms run in a VM, one for all of a kind, and are reported as if here.
 
 The guest's pytest runs the same node ids; each of its reports is replayed on the host. A lost VM makes the tests
 that have not ended yet errors; what the kernel complains of fails the test that was running.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -18,16 +18,26 @@ from tests.lab import CHECKOUT
 from tests.lab.errors import LabError, VmLostError
 from tests.lab.guest_tests import GuestTests, NotRunError
 from tests.lab.lab import machine
+from tests.lab.qemu import Init
 from tests.lab.record import Record
 from tests.lab.vm import Vm, run_directory
 
-VM_ROOMS = {CHECKOUT / "tests" / room for room in ("kernel", "system", "lab/sample")}
+VM_ROOMS = {
+    CHECKOUT / "tests" / room: init
+    for room, init in (
+        ("kernel", Init.AGENT),
+        ("system", Init.AGENT),
+        ("lab/sample", Init.AGENT),
+        ("service", Init.SYSTEMD),
+    )
+}
+"""The directories whose tests need our kernel, and what PID 1 is for them."""
 NEEDS_DEBUG = "needs the debug kernel: make test-debug"
 
 
-def runs_in_vm(item: pytest.Item) -> bool:
-    """Whether the test lies in one of the directories whose tests need our kernel."""
-    return not VM_ROOMS.isdisjoint(item.path.parents)
+def needed_init(item: pytest.Item) -> Init | None:
+    """What PID 1 of the VM has to be that this test runs in; None for a test of the host."""
+    return next((VM_ROOMS[parent] for parent in item.path.parents if parent in VM_ROOMS), None)
 
 
 class GuestFailure(TerminalRepr):
@@ -52,41 +62,55 @@ def _variant() -> Variant:
 
 
 class VmRunner:
-    """Runs the VM's tests of a session, and replays what comes of them."""
+    """Hands the tests of the VMs' rooms to the VM that each needs."""
 
     def __init__(self, config: pytest.Config) -> None:
+        variant = _variant()
+        self._sessions = {init: VmSession(config, variant, init) for init in Init}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which tests go to which VM, after all deselection."""
+        for init, vm_session in self._sessions.items():
+            vm_session.choose([item for item in session.items if needed_init(item) is init])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Run one of the VMs' tests; leaves all others to pytest."""
+        init = needed_init(item)
+        if init is None:
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for report in self._sessions[init].reports(item):
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def pytest_sessionfinish(self) -> None:
+        """End what VMs there are."""
+        for vm_session in self._sessions.values():
+            vm_session.close()
+
+
+class VmSession:
+    """Runs the tests of one VM, which is up from the first of them to the last, and replays what comes of them."""
+
+    def __init__(self, config: pytest.Config, variant: Variant, init: Init) -> None:
         self._config = config
-        self._variant = _variant()
+        self._variant = variant
+        self._init = init
         self._open = ExitStack()
         self._tests: GuestTests | None = None
         self._lost: LabError | None = None
         self._chosen: list[str] = []
         self._remaining: set[str] = set()
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note which tests go to the VM, after all deselection."""
-        self._chosen = [item.nodeid for item in session.items if runs_in_vm(item) and not self._skipped(item)]
+    def choose(self, items: Iterable[pytest.Item]) -> None:
+        """Set which tests are to run here."""
+        self._chosen = [item.nodeid for item in items if not self._skipped(item)]
         self._remaining = set(self._chosen)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Run one of the VM's tests; leaves all others to pytest."""
-        if not runs_in_vm(item):
-            return None
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for report in self._reports(item):
-            item.ihook.pytest_runtest_logreport(report=report)
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        return True
-
-    def pytest_sessionfinish(self) -> None:
-        """End the VM."""
-        self._open.close()
-
-    def _skipped(self, item: pytest.Item) -> bool:
-        return item.get_closest_marker("debug_kernel") is not None and self._variant is not Variant.DEBUG
-
-    def _reports(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
+    def reports(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
+        """What comes of a test; the VM is booted for the first one, and ended after the last."""
         if self._skipped(item):
             path, line, _ = item.location
             skip = (str(CHECKOUT / path), (line or 0) + 1, f"Skipped: {NEEDS_DEBUG}")
@@ -95,6 +119,13 @@ class VmRunner:
             yield _report(item, Record(item.nodeid, "failed", "setup"), f"not run: {self._lost}")
         else:
             yield from self._run(item)
+
+    def close(self) -> None:
+        """End the VM."""
+        self._open.close()
+
+    def _skipped(self, item: pytest.Item) -> bool:
+        return item.get_closest_marker("debug_kernel") is not None and self._variant is not Variant.DEBUG
 
     def _run(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
         try:
@@ -111,13 +142,14 @@ class VmRunner:
         if self._tests and not self._remaining and not self._lost:
             for text in self._tests.last_words():
                 yield _report(item, Record("the guest", "failed", "teardown"), text)
+            self.close()
 
     def _boot(self) -> GuestTests:
         capture = self._config.pluginmanager.getplugin("capturemanager")
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
         terminal.ensure_newline()
         with capture.global_and_fixture_disabled():  # what is built, and with what, is for the person waiting
-            host_machine = machine(self._variant)
+            host_machine = machine(self._variant, self._init)
         directory = self._open.enter_context(run_directory())
         vm = self._open.enter_context(Vm(host_machine, directory))
         show_output = self._config.getoption("capture") == "no"

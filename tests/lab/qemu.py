@@ -2,6 +2,7 @@
 """The QEMU command line of a lab VM."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from tests.lab import CHECKOUT
@@ -15,6 +16,15 @@ DISK_BYTES = 8 << 30
 """Size of /dev/vda, a sparse file."""
 
 
+class Init(StrEnum):
+    """What PID 1 of the guest is."""
+
+    AGENT = "agent"
+    """The lab's agent itself: quick, and nothing else runs."""
+    SYSTEMD = "systemd"
+    """systemd, as on a host; the agent is a service of it."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """What a VM is made of."""
@@ -25,6 +35,7 @@ class Machine:
     accel: Accel
     memory_mib: int = 2048
     cpus: int = 2
+    init: Init = Init.AGENT
 
 
 def _share(tag: str, path: Path, *, readonly: bool) -> tuple[str, ...]:
@@ -48,6 +59,7 @@ def _kernel_arguments(machine: Machine, console_size: str | None) -> str:
         *("root=root", "rootfstype=9p", "ro", f"rootflags={PLAN9},cache=loose"),
         f"reclaimd.checkout={CHECKOUT}",
         f"reclaimd.kernel={machine.kernel_name}",
+        f"reclaimd.init={machine.init}",
         *(["quiet", f"reclaimd.shell={console_size}"] if console_size else []),
         "init=/bin/sh",
         f'-- -c "{start}"',

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""PID 1 of the guest once it is set up: runs the host's commands and sends back all that comes of them.
+"""PID 1 of the guest once it is set up, or a service: runs the host's commands and sends back all that comes of them.
 
-It ends by being killed with the VM; an error in it is a kernel panic, which the host shows.
+It ends by being killed with the VM; an error in it ends the VM, and the host shows the console.
 """
 
 import os
@@ -156,7 +156,7 @@ class Agent:
             self._selector.unregister(fd)
 
     def _reap(self) -> None:
-        """Collect every process that has ended: as PID 1 this one inherits all orphans."""
+        """Collect every process that has ended: where this one is PID 1, it inherits all orphans."""
         while ended := self._ended_pid():
             if self._running and ended == self._running.process.pid:
                 self._finish(self._running)
