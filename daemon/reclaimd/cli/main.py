@@ -12,13 +12,11 @@ from reclaimd.backend.bpf import open_backend
 from reclaimd.cgroup.host import find_cgroup_root
 from reclaimd.cli.check import check
 from reclaimd.cli.message import error_line
-from reclaimd.config import load_config
+from reclaimd.config import DEFAULT_CONFIG, load_config
 from reclaimd.errors import ReclaimdError
 from reclaimd.kernel.probe import probe
 from reclaimd.service.lifecycle import serve
 from reclaimd.service.log import stderr_log
-
-DEFAULT_CONFIG = Path("/etc/reclaimd/reclaimd.yaml")
 
 EXIT_STATUSES = """\
 exit status:

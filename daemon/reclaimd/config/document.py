@@ -20,7 +20,7 @@ MAX_VALUES = 50_000
 
 @dataclass(slots=True)
 class Document:
-    """What a file says, and where."""
+    """What a file says, and where; what was appended to it keeps its own file's name."""
 
     file: str
     value: Value = None
@@ -57,13 +57,28 @@ class Document:
         """Record where a value starts."""
         self._values[path] = position
 
+    def append_list(self, key: str, other: "Document") -> None:
+        """Append the list at a key of another document to the one at that key here; each value keeps its place.
+
+        Where this document has no list there, it stays as it is.
+        """
+        own = self.value.get(key) if isinstance(self.value, dict) else None
+        added = other.value.get(key) if isinstance(other.value, dict) else None
+        if not isinstance(own, list) or not isinstance(added, list):
+            return
+        for places, new_places in ((self._values, other._values), (self._keys, other._keys)):  # noqa: SLF001  one class
+            for path, position in new_places.items():
+                if len(path) > 1 and path[0] == key and isinstance(path[1], int):
+                    places[(key, len(own) + path[1], *path[2:])] = position
+        own += added
+
     def __len__(self) -> int:
         """Return how many values there are."""
         return len(self._values)
 
 
 def read_document(data: bytes, file: str) -> Document:
-    """Parse a YAML file into plain values.
+    """Parse a YAML file into plain values; that of an empty file is None.
 
     Keys that come twice are in the document's problems; the first of them counts.
 
@@ -72,7 +87,10 @@ def read_document(data: bytes, file: str) -> Document:
     """
     node = compose(data, file)
     document = Document(file)
-    document.value = _Converter(document).convert(node, ())
+    if node is None:
+        document.note_value((), Position(file, 1, 1))
+    else:
+        document.value = _Converter(document).convert(node, ())
     return document
 
 

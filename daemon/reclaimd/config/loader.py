@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A configuration file to its typed form, with every mistake in it reported at once."""
+"""A configuration file and its drop-ins to their typed form, with every mistake in them reported at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from reclaimd.config.document import Document, read_document
+from reclaimd.config.drop_in import add_drop_ins, find_drop_ins
+from reclaimd.config.file import read_file
 from reclaimd.config.messages import to_problem
 from reclaimd.config.models import Config
-from reclaimd.config.problem import InvalidConfigError, Position, Problem, printable
-from reclaimd.config.syntax import MAX_FILE_BYTES
-from reclaimd.errors import ConfigError, NotPermittedError
+from reclaimd.config.problem import InvalidConfigError, Position, Problem
+
+DEFAULT_CONFIG = Path("/etc/reclaimd/reclaimd.yaml")
+#: Where the drop-ins of DEFAULT_CONFIG are; those of the administrator mask a package's of the same name.
+POLICY_DIRS = (Path("/etc/reclaimd/policy.d"), Path("/usr/lib/reclaimd/policy.d"))
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """A valid configuration and the file that it comes from."""
+    """A valid configuration and what its files say, drop-ins included."""
 
     config: Config
     document: Document
@@ -25,36 +29,34 @@ class LoadedConfig:
     def position(self, *path: str | int) -> Position:
         """Return where a value stands, such as ("policies", 0, "reclaim", "start").
 
-        For what the file leaves out this is the place of what would hold it.
+        For what its file leaves out this is the place of what would hold it.
         """
         return self.document.position(path)
 
 
-def load_config(path: Path) -> LoadedConfig:
-    """Read a configuration file.
+def load_config(path: Path, policy_dirs: Sequence[Path] | None = None) -> LoadedConfig:
+    """Read a configuration file and its drop-ins.
+
+    Args:
+        path: the file.
+        policy_dirs: where its drop-ins are, by precedence; by default POLICY_DIRS if path is DEFAULT_CONFIG,
+            and nowhere if it is another, which stands for itself.
 
     Raises:
-        InvalidConfigError: there are mistakes in it; a ConfigError with one line for each.
-        ConfigError: there is no such file, or it cannot be read.
+        InvalidConfigError: there are mistakes in them; a ConfigError with one line for each.
+        ConfigError: there is no such file, or one cannot be read.
         NotPermittedError: this process may not read it.
     """
-    name = printable(str(path))
-    try:
-        with path.open("rb") as file:
-            # One byte more than is allowed shows that there is more.
-            data = file.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        raise ConfigError(f"{name}: no such file", hint="name the configuration with --config FILE") from None
-    except PermissionError:
-        raise NotPermittedError(f"{name}: permission denied", hint="run as root") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"{name}: cannot be read: {reason}") from None
-    return parse_config(data, str(path))
+    if policy_dirs is None:
+        policy_dirs = POLICY_DIRS if path == DEFAULT_CONFIG else ()
+    data = read_file(path, hint="name the configuration with --config FILE")
+    document = _read_whole(data, str(path))
+    add_drop_ins(document, find_drop_ins(policy_dirs))
+    return _validated(document)
 
 
 def parse_config(data: bytes, file: str) -> LoadedConfig:
-    """Parse a configuration.
+    """Parse a configuration without drop-ins.
 
     Args:
         data: what the file holds.
@@ -63,12 +65,20 @@ def parse_config(data: bytes, file: str) -> LoadedConfig:
     Raises:
         InvalidConfigError: there are mistakes in it.
     """
+    return _validated(_read_whole(data, file))
+
+
+def _read_whole(data: bytes, file: str) -> Document:
     document = read_document(data, file)
     if document.value is None:
         start = Position(file, 1, 1)
         raise InvalidConfigError(
             [Problem(start, "the file is empty", "write 'policies: []' to govern nothing")]
         )
+    return document
+
+
+def _validated(document: Document) -> LoadedConfig:
     problems = [*document.problems, *_names_given_twice(document)]
     try:
         config = Config.model_validate(document.value)
@@ -86,7 +96,8 @@ def _names_given_twice(document: Document) -> Iterator[Problem]:
     for path, name in _policy_names(document):
         position = document.position(path)
         if before := first.get(name):
-            text = f"policy name '{name}' is already used in line {before.line}"
+            where = f"line {before.line}" if before.file == position.file else f"{before.file}:{before.line}"
+            text = f"policy name '{name}' is already used in {where}"
             yield Problem(position, text, "give each policy a name of its own")
         first.setdefault(name, position)
 

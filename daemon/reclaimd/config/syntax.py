@@ -66,8 +66,8 @@ _REWORDED = (
 )
 
 
-def compose(data: bytes, file: str) -> yaml.Node:
-    """Parse one YAML document.
+def compose(data: bytes, file: str) -> yaml.Node | None:
+    """Parse one YAML document; None if there is nothing in it.
 
     Args:
         data: what the file holds.
@@ -89,8 +89,6 @@ def compose(data: bytes, file: str) -> yaml.Node:
         loader.dispose()
     if loader.tagged:
         raise InvalidConfigError(loader.tagged)
-    if node is None:
-        raise InvalidConfigError([_empty(file)])
     return node
 
 
@@ -169,7 +167,3 @@ def _since(error: yaml.MarkedYAMLError) -> str:
     """Return where the construct started that went wrong, if that is on another line."""
     start, end = error.context_mark, error.problem_mark
     return f" (this part starts in line {start.line + 1})" if start and end and start.line != end.line else ""
-
-
-def _empty(file: str) -> Problem:
-    return Problem(Position(file, 1, 1), "the file is empty", "write 'policies: []' to govern nothing")

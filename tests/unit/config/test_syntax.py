@@ -16,8 +16,6 @@ def lines_of(data: bytes) -> list[str]:
 @pytest.mark.parametrize(
     ("data", "line"),
     [
-        (b"", "f.yaml:1:1: the file is empty; write 'policies: []' to govern nothing"),
-        (b"# only this\n", "f.yaml:1:1: the file is empty; write 'policies: []' to govern nothing"),
         (b"a:\n\tb: 1\n", "f.yaml:2:1: a tab stands where only spaces may; replace it with spaces"),
         (b"a: b: 1\n", "f.yaml:1:5: a ':' too many; put the value in quotes, or check the indentation"),
         (
@@ -110,7 +108,9 @@ def test_depth_is_bounded() -> None:
 
 def test_number_of_values_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(syntax, "MAX_NODES", 100)
-    assert len(compose(b"[" + b"1," * 99 + b"]", "f.yaml").value) == 99
+    node = compose(b"[" + b"1," * 99 + b"]", "f.yaml")
+    assert node is not None
+    assert len(node.value) == 99
     assert lines_of(b"[" + b"1," * 100 + b"]") == ["f.yaml:1:200: not valid YAML: more than 100 values"]
 
 
@@ -127,4 +127,10 @@ def test_number_of_values_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_yaml_is_accepted(data: bytes) -> None:
     node = compose(data, "f.yaml")
+    assert node is not None
     assert node.value[0][0].value == "a"
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"# only this\n", b"\xef\xbb\xbf"])
+def test_a_file_with_nothing_in_it_has_no_node(data: bytes) -> None:
+    assert compose(data, "f.yaml") is None
