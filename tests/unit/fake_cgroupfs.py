@@ -4,6 +4,12 @@
 import shutil
 from pathlib import Path
 
+EVENTS = "low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\nsock_throttled 7\n"
+PRESSURE = """\
+some avg10=0.00 avg60=0.10 avg300=0.25 total=1500000
+full avg10=0.00 avg60=0.00 avg300=0.00 total=250000
+"""
+
 
 class FakeCgroupfs:
     """What the daemon reads of cgroupfs; a cgroup's id is its directory's inode number, as in the kernel."""
@@ -33,6 +39,8 @@ class FakeCgroupfs:
         if memory:
             (directory / "memory.max").write_text(_limit(max_bytes))
             (directory / "memory.high").write_text(_limit(high_bytes))
+            (directory / "memory.events").write_text(EVENTS)
+            (directory / "memory.pressure").write_text(PRESSURE)
             # Read first, so made last and at once: nobody sees a controller with half its files.
             current = directory / "memory.current"
             current.with_suffix(".new").write_text(f"{current_bytes}\n")

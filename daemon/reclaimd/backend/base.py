@@ -159,6 +159,10 @@ class Backend(Protocol):
     def name(self) -> str:
         """What the backend is called in the log and in metrics."""
 
+    @property
+    def features(self) -> Mapping[str, bool]:
+        """What the backend looked for on this host, and whether it is there."""
+
     def apply(self, rules: Sequence[Rule]) -> None:
         """Replace all rules by these.
 

@@ -13,6 +13,7 @@ from reclaimd.config.file import read_file
 from reclaimd.config.messages import to_problem
 from reclaimd.config.models import Config
 from reclaimd.config.problem import InvalidConfigError, Position, Problem
+from reclaimd.config.tls import TlsError, server_context
 
 DEFAULT_CONFIG = Path("/etc/reclaimd/reclaimd.yaml")
 #: Where the drop-ins of DEFAULT_CONFIG are; those of the administrator mask a package's of the same name.
@@ -35,7 +36,7 @@ class LoadedConfig:
 
 
 def load_config(path: Path, policy_dirs: Sequence[Path] | None = None) -> LoadedConfig:
-    """Read a configuration file and its drop-ins.
+    """Read a configuration file and its drop-ins, and make sure that the certificates they name can be used.
 
     Args:
         path: the file.
@@ -45,14 +46,16 @@ def load_config(path: Path, policy_dirs: Sequence[Path] | None = None) -> Loaded
     Raises:
         InvalidConfigError: there are mistakes in them; a ConfigError with one line for each.
         ConfigError: there is no such file, or one cannot be read.
-        NotPermittedError: this process may not read it.
+        NotPermittedError: this process may not read it, or one of the files that it names.
     """
     if policy_dirs is None:
         policy_dirs = POLICY_DIRS if path == DEFAULT_CONFIG else ()
     data = read_file(path, hint="name the configuration with --config FILE")
     document = _read_whole(data, str(path))
     add_drop_ins(document, find_drop_ins(policy_dirs))
-    return _validated(document)
+    loaded = _validated(document)
+    _require_certificates(loaded)
+    return loaded
 
 
 def parse_config(data: bytes, file: str) -> LoadedConfig:
@@ -88,6 +91,18 @@ def _validated(document: Document) -> LoadedConfig:
     if problems:
         raise InvalidConfigError(problems)
     return LoadedConfig(config, document)
+
+
+def _require_certificates(loaded: LoadedConfig) -> None:
+    tls = loaded.config.metrics.tls
+    if tls is None:
+        return
+    try:
+        server_context(tls)
+    except TlsError as error:
+        place = ("metrics", "tls", error.key)
+        text = f"{'.'.join(place)}: {error.message}"
+        raise InvalidConfigError([Problem(loaded.position(*place), text, error.hint)]) from None
 
 
 def _names_given_twice(document: Document) -> Iterator[Problem]:

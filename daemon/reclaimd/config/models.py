@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
@@ -41,6 +42,10 @@ MIN_PASS_BYTES = 4096
 MAX_PASS_BYTES = 16 << 20
 MAX_SWAPPINESS = 200
 MIN_FOR_MS = 100
+#: As many as can have a rule (RECLAIMD_MAX_RULES in bpf_src/reclaimd.h).
+MAX_MAX_CGROUPS = 16384
+#: At about 60 series for each, this is more than most Prometheus servers take gladly from one target.
+DEFAULT_MAX_CGROUPS = 2000
 
 
 class Mode(StrEnum):
@@ -148,9 +153,25 @@ def _parse_for(value: object) -> Duration:
     return duration
 
 
+def _parse_file(value: object) -> Path:
+    if not isinstance(value, str):
+        raise BadValueError(f"must be the path of a file, not {describe(value)}")
+    if not value.startswith("/") or "\0" in value:
+        raise BadValueError(f"'{value}' is not the path of a file", hint="write it from / on")
+    return Path(value)
+
+
+def _parse_max_cgroups(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_MAX_CGROUPS:
+        hint = f"write a whole number from 0 to {MAX_MAX_CGROUPS}"
+        raise BadValueError(f"{shown(value)} is no number of cgroups", hint=hint)
+    return value
+
+
 AThreshold = Annotated[Threshold, _unless((Size, Percent), parse_threshold), Field(examples=["75%"])]
 AGlob = Annotated[Glob, _unless(Glob, parse_glob)]
 ADuration = Annotated[Duration, _unless(Duration, parse_duration)]
+AFile = Annotated[Path, _unless(Path, _parse_file)]
 ADelay = Annotated[Duration, _unless(Duration, _parse_delay)]
 
 
@@ -352,10 +373,30 @@ def usage_start(reclaim: Reclaim | None) -> Threshold | None:
     return bound if len(conditions) == 1 and isinstance(bound, Size | Percent) else None
 
 
+class Tls(_Model):
+    """PEM files: what metrics are served with, and who signs the certificates that clients have to show."""
+
+    cert: Annotated[AFile, Field(examples=["/etc/reclaimd/metrics.pem"])]
+    key: Annotated[AFile, Field(examples=["/etc/reclaimd/metrics.key"])]
+    client_ca: AFile | None = None
+
+    @field_validator("client_ca", mode="before")
+    @classmethod
+    def _not_left_empty(cls, value: Any) -> Any:  # noqa: ANN401  whatever the file holds
+        return _not_empty(value)
+
+
 class Metrics(_Model):
-    """Where metrics are served."""
+    """Where metrics are served, how, and of how many cgroups at most."""
 
     listen: Annotated[ListenAddress, _unless(ListenAddress, parse_listen)] = DEFAULT_LISTEN
+    tls: Tls | None = None
+    max_cgroups: Annotated[int, PlainValidator(_parse_max_cgroups)] = DEFAULT_MAX_CGROUPS
+
+    @field_validator("tls", mode="before")
+    @classmethod
+    def _not_left_empty(cls, value: Any) -> Any:  # noqa: ANN401  whatever the file holds
+        return _not_empty(value)
 
 
 class Log(_Model):

@@ -83,6 +83,11 @@ class ProbeReport:
         """Whether nothing that is required is missing."""
         return not self.missing
 
+    @property
+    def features(self) -> dict[str, bool]:
+        """What was looked for, and whether it is there."""
+        return {finding.name: finding.present for finding in self.findings}
+
     def error(self) -> ReclaimdError | None:
         """The first thing that is missing, as an error: NotPermittedError if only rights are, else HostError."""
         for finding in self.missing:

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Serves the metrics over HTTP: the loop takes connections, a thread for each of them answers."""
+"""Serves pages over HTTP or HTTPS: the loop takes connections, a thread for each of them answers."""
 
 import errno
 import ipaddress
 import socket
 import socketserver
 import sys
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from wsgiref.simple_server import WSGIRequestHandler
 
-from prometheus_client.exposition import ThreadingWSGIServer, make_wsgi_app
-from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from reclaimd.config.listen import ListenAddress
 from reclaimd.errors import NotPermittedError, ReclaimdError
+from reclaimd.service.certificates import Certificates
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 #: How long a client may keep a thread waiting for its request, or for its reading of the answer.
 CLIENT_TIMEOUT_S = 30
@@ -23,24 +26,30 @@ class MetricsServer:
     """Listens from its making to close(); whoever waits on fileno() calls accept().
 
     Args:
-        collector: what is served, collected anew for each scrape.
+        pages: answers requests.
         listen: where to; any free port for port 0.
+        certificates: what connections are encrypted with; None for plain HTTP.
 
     Raises:
         NotPermittedError: the port is for privileged programs.
         ReclaimdError: the address cannot be had, as when another program listens there.
     """
 
-    def __init__(self, collector: Collector, listen: ListenAddress) -> None:
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(collector)
+    def __init__(
+        self, pages: "WSGIApplication", listen: ListenAddress, certificates: Certificates | None = None
+    ) -> None:
         kind = _Server6 if ipaddress.ip_address(listen.host).version == 6 else _Server
         try:
             self._server = kind((listen.host, listen.port), _QuietHandler)
         except OSError as error:
             raise _listen_error(error, listen) from error
-        self._server.set_app(make_wsgi_app(registry))
         self.address = ListenAddress(listen.host, self._server.server_port)
+        self.change(pages, certificates)
+
+    def change(self, pages: "WSGIApplication", certificates: Certificates | None) -> None:
+        """Answer by other pages and with other certificates from now on, on the same address."""
+        self._server.set_app(pages)
+        self._server.certificates = certificates
 
     def fileno(self) -> int:
         """Return the fd that is readable when a connection waits."""
@@ -58,6 +67,7 @@ class MetricsServer:
 class _Server(ThreadingWSGIServer):
     # Of handle_request(): a client that has already given up must not make the loop wait for the next.
     timeout = 0
+    certificates: Certificates | None = None
 
     def server_bind(self) -> None:
         # Not http.server's way, which asks a resolver for the host's name and so may wait for a network.
@@ -65,8 +75,17 @@ class _Server(ThreadingWSGIServer):
         self.server_name, self.server_port = cast("tuple[str, int]", self.server_address[:2])
         self.setup_environ()
 
+    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  socketserver's signature
+        """Answer a request; in the thread that is its own, as a handshake takes what time the client takes."""
+        if self.certificates is None:
+            return super().finish_request(request, client_address)
+        request.settimeout(CLIENT_TIMEOUT_S)
+        with self.certificates.context().wrap_socket(request, server_side=True) as encrypted:
+            super().finish_request(encrypted, client_address)
+        return None
+
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  socketserver's signature
-        """Say nothing of a client that breaks off or stalls; its connection is closed."""
+        """Say nothing of a client that breaks off, stalls or fails to shake hands; its connection is closed."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 

@@ -80,6 +80,11 @@ class Ledger:
         return self._backend.name
 
     @property
+    def features(self) -> Mapping[str, bool]:
+        """What the backend looked for on this host, and whether it is there."""
+        return self._backend.features
+
+    @property
     def rules(self) -> Mapping[int, Rule]:
         """The rules in force by cgroup id; another mapping whenever they change."""
         return self._rules

@@ -11,14 +11,19 @@ from pathlib import Path
 from reclaimd import __version__
 from reclaimd.backend.base import Backend, CgroupGone, EpisodeEnded, ProtectionBegan
 from reclaimd.config import LoadedConfig
-from reclaimd.config.models import Config
+from reclaimd.config.models import Metrics
 from reclaimd.errors import HostError, ReclaimdError
 from reclaimd.policy.rule import Rule
+from reclaimd.service.certificates import certificates_of
 from reclaimd.service.event_log import log_changes, log_episode, log_protection
+from reclaimd.service.exposition import Exposition
+from reclaimd.service.heartbeat import Heartbeat
 from reclaimd.service.http import MetricsServer
+from reclaimd.service.incidents import Incident, Incidents
 from reclaimd.service.ledger import Ledger, Loading
 from reclaimd.service.log import DaemonLog
-from reclaimd.service.metrics import LedgerCollector
+from reclaimd.service.metrics import Sources
+from reclaimd.service.pages import Pages
 from reclaimd.service.resolver import Resolver
 from reclaimd.service.signals import RELOAD_SIGNAL, STOP_SIGNALS, SignalFd
 
@@ -83,9 +88,11 @@ class Daemon:
         self._log = log
         self._logger = log.logger
         self._config = loaded.config
+        self._incidents = Incidents()
         with ExitStack() as opened:
+            self._heartbeat = opened.enter_context(closing(Heartbeat()))
             self._resolver = opened.enter_context(closing(Resolver(loaded, root, log.logger)))
-            self._server = opened.enter_context(closing(self._open_server(loaded.config)))
+            self._server = opened.enter_context(closing(self._open_server(loaded.config.metrics)))
             opened.pop_all()
 
     def start(self) -> None:
@@ -113,11 +120,13 @@ class Daemon:
         """End the watches, and stop serving metrics."""
         self._server.close()
         self._resolver.close()
+        self._heartbeat.close()
 
     def loop(self, signals: SignalFd) -> None:
         """Follow what happens until a signal says to stop."""
         while True:
             self._wait(signals)
+            self._heartbeat.beat()
             received = signals.received()
             if stop := next((number for number in received if number in STOP_SIGNALS), None):
                 self._logger.info("stopping", signal=stop.name)
@@ -128,7 +137,7 @@ class Daemon:
 
     def _wait(self, signals: SignalFd) -> None:
         poll = select.poll()
-        own = (signals.fileno(), self._server.fileno(), *self._resolver.pollables())
+        own = (signals.fileno(), self._heartbeat.fileno(), self._server.fileno(), *self._resolver.pollables())
         for fd in (*own, *self._ledger.pollables()):
             poll.register(fd, select.POLLIN)
         poll.poll()
@@ -160,9 +169,11 @@ class Daemon:
             self._apply(self._resolver, rules)
 
     def _say_kept(self, error: HostError) -> None:
+        self._incidents.note(Incident.APPLY)
         self._logger.error("the rules in force stay as they are", error=str(error))
 
     def _say_not_reloaded(self, error: ReclaimdError) -> tuple[str, ...]:
+        self._incidents.note(Incident.RELOAD)
         problems = tuple(str(error).splitlines())
         self._ledger.loading = replace(self._ledger.loading, problems=problems)
         for problem in problems:
@@ -183,19 +194,26 @@ class Daemon:
         """Have another configuration in force; what can fail comes before what changes anything."""
         with ExitStack() as new:
             resolver = new.enter_context(closing(Resolver(loaded, self._root, self._logger)))
-            server = self._server
-            if loaded.config.metrics != self._config.metrics:
-                server = new.enter_context(closing(self._open_server(loaded.config)))
+            server, metrics = self._server, loaded.config.metrics
+            certificates = certificates_of(metrics, self._incidents)
+            if metrics.listen != self._config.metrics.listen:
+                server = new.enter_context(closing(self._open_server(metrics)))
             self._apply(resolver)
             new.pop_all()
         self._resolver.close()
         if server is not self._server:
             self._server.close()
         self._resolver, self._server, self._config = resolver, server, loaded.config
+        server.change(self._pages(metrics), certificates)
         self._log.change(loaded.config.log)
 
-    def _open_server(self, config: Config) -> MetricsServer:
-        return MetricsServer(LedgerCollector(self._ledger, self._root), config.metrics.listen)
+    def _open_server(self, metrics: Metrics) -> MetricsServer:
+        return MetricsServer(self._pages(metrics), metrics.listen, certificates_of(metrics, self._incidents))
+
+    def _pages(self, metrics: Metrics) -> Pages:
+        sources = Sources(self._ledger, self._resolver, self._log, self._incidents)
+        exposition = Exposition(sources, self._root, metrics.max_cgroups)
+        return Pages(exposition, self._heartbeat.comes_within)
 
     def _apply(self, resolver: Resolver, rules: Sequence[Rule] | None = None) -> None:
         rules = resolver.rules() if rules is None else rules

@@ -92,6 +92,7 @@ class DaemonLog:
     """
 
     def __init__(self, writer: LineWriter, settings: Log, *, on_terminal: bool) -> None:
+        self._writer = writer
         self._on_terminal = on_terminal
         self.change(settings)
         logger = structlog.wrap_logger(
@@ -107,6 +108,11 @@ class DaemonLog:
             wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         )
         self.logger = cast(FilteringBoundLogger, logger.bind())
+
+    @property
+    def dropped_lines(self) -> int:
+        """How many lines were dropped because whoever reads them was too slow."""
+        return self._writer.dropped_lines
 
     def change(self, settings: Log) -> None:
         """Have the lines from here on be chosen and look as these settings say."""

@@ -1,125 +1,110 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The metrics, read from the ledger at each scrape.
+"""The metrics of the daemon itself."""
 
-Nothing is kept between scrapes, so the series of a cgroup end when its rule does.
-"""
-
-from collections.abc import Callable, Iterable, Iterator
-from mmap import PAGESIZE as PAGE_BYTES
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from reclaimd import __version__
-from reclaimd.backend.base import Counters, StopReason
-from reclaimd.cgroup.facts import read_facts
-from reclaimd.errors import HostError
-from reclaimd.policy.rule import Rule
-from reclaimd.service.ledger import Account, Ledger, Loading
-
-NS_PER_S = 1_000_000_000
-MS_PER_S = 1_000
-LABELS = ("cgroup", "policy")
-
-# Name without "_total", help, value in base units.
-COUNTERS: tuple[tuple[str, str, Callable[[Counters], float]], ...] = (
-    ("reclaimd_triggers", "How often the condition to start became true.", lambda c: c.triggers),
-    (
-        "reclaimd_passes",
-        "Reclaim passes, each one bounded call of the kernel's reclaim.",
-        lambda c: c.passes,
-    ),
-    (
-        "reclaimd_asked_bytes",
-        "Memory that passes asked the kernel to reclaim.",
-        lambda c: c.pages_asked * PAGE_BYTES,
-    ),
-    ("reclaimd_reclaimed_bytes", "Memory that passes reclaimed.", lambda c: c.pages_reclaimed * PAGE_BYTES),
-    ("reclaimd_reclaim_seconds", "Time that passes took.", lambda c: c.reclaim_ns / NS_PER_S),
-    ("reclaimd_reclaim_cpu_seconds", "CPU time that passes took.", lambda c: c.reclaim_cpu_ns / NS_PER_S),
-    (
-        "reclaimd_give_ups",
-        "Episodes that ended because passes brought nothing.",
-        lambda c: c.give_ups,
-    ),
-    (
-        "reclaimd_held_back",
-        "Times that passes were put off because a second's rate or CPU time was used up.",
-        lambda c: c.held_back,
-    ),
-    ("reclaimd_delays", "Charges that back-pressure answered with a delay.", lambda c: c.delays),
-    (
-        "reclaimd_delay_seconds",
-        "The sum of the delays that charges were answered with.",
-        lambda c: c.delay_ms / MS_PER_S,
-    ),
-    ("reclaimd_throttles", "Charges delayed for the sake of a protected cgroup.", lambda c: c.throttles),
-    (
-        "reclaimd_throttle_seconds",
-        "The sum of the delays for the sake of protected cgroups.",
-        lambda c: c.throttle_ms / MS_PER_S,
-    ),
-    ("reclaimd_protections", "Times that protection began.", lambda c: c.protections),
-    ("reclaimd_ticks", "How often what charges cannot see was measured.", lambda c: c.ticks),
-    ("reclaimd_start_failures", "Triggers whose reclaim could not be queued.", lambda c: c.start_failures),
-)
+from reclaimd.config.problem import Severity
+from reclaimd.service.incidents import Incidents
+from reclaimd.service.ledger import Ledger, Loading, Snapshot
+from reclaimd.service.log import DaemonLog
+from reclaimd.service.resolver import Resolver
 
 
-class LedgerCollector(Collector):
-    """Turns a ledger's snapshot into metrics, with the usage of each governed cgroup read beside it.
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What knows something of the daemon."""
+
+    ledger: Ledger
+    resolver: Resolver
+    log: DaemonLog
+    incidents: Incidents
+
+
+class DaemonCollector(Collector):
+    """What the daemon says of itself at one scrape.
 
     Args:
-        ledger: what to collect from.
-        root: where cgroup2 is mounted.
+        sources: whom to ask.
+        snapshot: what is in force.
+        left_out: the governed cgroups that nothing is exported of.
     """
 
-    def __init__(self, ledger: Ledger, root: Path) -> None:
-        self._ledger = ledger
-        self._root = root
+    def __init__(self, sources: Sources, snapshot: Snapshot, left_out: int) -> None:
+        self._sources = sources
+        self._snapshot = snapshot
+        self._left_out = left_out
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric, as they stand now."""
-        snapshot = self._ledger.snapshot()
+        """Yield every metric."""
+        ledger = self._sources.ledger
         yield InfoMetricFamily(
             "reclaimd_build",
             "The daemon's version and the backend that carries its rules out.",
-            {"version": __version__, "backend": self._ledger.backend_name},
+            {"version": __version__, "backend": ledger.backend_name},
         )
-        yield from _loading(self._ledger.loading)
-        yield GaugeMetricFamily("reclaimd_rules", "Rules in force.", len(snapshot.accounts))
+        yield _features(ledger)
+        yield from _loading(ledger.loading)
+        yield from self._rules()
+        yield from self._kernel()
+        yield from _incidents(self._sources.incidents)
+        yield CounterMetricFamily(
+            "reclaimd_dropped_log_lines",
+            "Lines that were not written because whoever reads the log was too slow.",
+            self._sources.log.dropped_lines,
+        )
+
+    def _rules(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("reclaimd_rules", "Rules in force.", len(self._snapshot.accounts))
+        yield GaugeMetricFamily(
+            "reclaimd_unexported_cgroups",
+            "Governed cgroups without metrics, because there are more than metrics.max_cgroups.",
+            self._left_out,
+        )
+        in_force = Counter(account.rule.policy for account in self._snapshot.accounts)
+        rules = GaugeMetricFamily("reclaimd_policy_rules", "Rules in force, by policy.", labels=("policy",))
+        for policy in self._sources.resolver.policies:
+            rules.add_metric((policy,), in_force[policy])
+        yield rules
+        yield self._problems()
+
+    def _problems(self) -> Metric:
+        found = Counter((problem.policy, problem.severity) for problem in self._sources.resolver.problems)
+        family = GaugeMetricFamily(
+            "reclaimd_policy_problems",
+            "What is wrong with a policy at the moment; with an error it is not in force for a cgroup that it matches.",
+            labels=("policy", "severity"),
+        )
+        for policy in self._sources.resolver.policies:
+            for severity in Severity:
+                family.add_metric((policy, severity.value), found[policy, severity])
+        return family
+
+    def _kernel(self) -> Iterator[Metric]:
         yield CounterMetricFamily(
             "reclaimd_dropped_events",
-            "Events lost because the kernel's buffer was full.",
-            snapshot.dropped_events,
+            "Events lost because the kernel's buffer was full; the counters have them all the same.",
+            self._snapshot.dropped_events,
         )
         yield CounterMetricFamily(
             "reclaimd_ungoverned_charges",
             "Charges of governed cgroups that met no rule.",
-            snapshot.ungoverned_charges,
+            self._snapshot.ungoverned_charges,
         )
-        yield from _counters(snapshot.accounts)
-        yield _episodes(snapshot.accounts)
-        yield from self._gauges(snapshot.accounts)
 
-    def _gauges(self, accounts: Iterable[Account]) -> Iterator[Metric]:
-        usage = GaugeMetricFamily(
-            "reclaimd_usage_bytes", "Memory that the cgroup is charged with.", labels=LABELS
-        )
-        start = GaugeMetricFamily(
-            "reclaimd_start_bytes", "Lowest usage that a start condition compares with.", labels=LABELS
-        )
-        stop = GaugeMetricFamily(
-            "reclaimd_stop_bytes", "Lowest usage that a stop condition compares with.", labels=LABELS
-        )
-        for rule in (account.rule for account in accounts):
-            labels = (rule.path, rule.policy)
-            if (usage_bytes := _usage_bytes(self._root, rule)) is not None:
-                usage.add_metric(labels, usage_bytes)
-            if rule.reclaim:
-                _add_pages(start, labels, rule.reclaim.start.lowest_usage_pages)
-                _add_pages(stop, labels, rule.reclaim.stop.lowest_usage_pages)
-        yield from (usage, start, stop)
+
+def _features(ledger: Ledger) -> Metric:
+    family = GaugeMetricFamily(
+        "reclaimd_feature", "Whether the kernel has what reclaimd looks for: 1 or 0.", labels=("feature",)
+    )
+    for feature, present in ledger.features.items():
+        family.add_metric((feature,), present)
+    return family
 
 
 def _loading(loading: Loading) -> Iterator[Metric]:
@@ -135,38 +120,14 @@ def _loading(loading: Loading) -> Iterator[Metric]:
     )
 
 
-def _add_pages(gauge: GaugeMetricFamily, labels: tuple[str, str], pages: int | None) -> None:
-    if pages is not None:
-        gauge.add_metric(labels, pages * PAGE_BYTES)
-
-
-def _counters(accounts: Iterable[Account]) -> Iterator[Metric]:
-    for name, documentation, value_of in COUNTERS:
-        family = CounterMetricFamily(name, documentation, labels=LABELS)
-        for account in accounts:
-            if account.counters is not None:
-                family.add_metric((account.rule.path, account.rule.policy), value_of(account.counters))
-        yield family
-
-
-def _episodes(accounts: Iterable[Account]) -> Metric:
-    family = CounterMetricFamily(
-        "reclaimd_episodes", "Episodes, by why they ended.", labels=(*LABELS, "reason")
+def _incidents(incidents: Incidents) -> Iterator[Metric]:
+    so_far = incidents.so_far()
+    numbers = CounterMetricFamily("reclaimd_errors", "Errors since the start, by kind.", labels=("kind",))
+    last = GaugeMetricFamily(
+        "reclaimd_last_error_timestamp_seconds", "When the last error of a kind was.", labels=("kind",)
     )
-    for account in accounts:
-        for reason in StopReason:
-            if account.counters is not None:
-                count = account.counters.ended_for.get(reason, 0)
-                family.add_metric((account.rule.path, account.rule.policy, reason.value), count)
-    return family
-
-
-def _usage_bytes(root: Path, rule: Rule) -> int | None:
-    """Read a governed cgroup's usage; None if it has gone."""
-    try:
-        facts = read_facts(root, rule.path)
-    except (OSError, HostError):
-        return None
-    if facts is None or facts.cgroup_id != rule.cgroup_id or facts.memory is None:
-        return None
-    return facts.memory.current_bytes
+    for kind, occurrences in so_far.items():
+        numbers.add_metric((kind.value,), occurrences.number)
+        if occurrences.last_at is not None:
+            last.add_metric((kind.value,), occurrences.last_at)
+    yield from (numbers, last)

@@ -49,6 +49,16 @@ class Resolver:
         """Return the fds that are readable when take_changes() has something to tell."""
         return self._tree.fileno(), self._limits.fileno()
 
+    @property
+    def policies(self) -> Sequence[str]:
+        """The names of the policies."""
+        return [policy.name for policy in self._loaded.config.policies]
+
+    @property
+    def problems(self) -> frozenset[Problem]:
+        """What was wrong with the policies when rules() was last called; another set each time."""
+        return self._known_problems
+
     def take_changes(self) -> bool:
         """Tell whether rules() may return something else since the last call; never blocks.
 

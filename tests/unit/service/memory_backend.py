@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from reclaimd.backend.base import CgroupGone, Counters, EpisodeEnded, Event, StopReason
 from reclaimd.config.metric import Metric
@@ -19,6 +19,7 @@ class MemoryBackend:
     """Keeps what the Backend protocol promises; the test calls the methods named *_happens."""
 
     name = "memory"
+    features: ClassVar[dict[str, bool]] = {"pipes": True, "kernel": False}
 
     def __init__(self) -> None:
         """Start with no rules and nothing to report."""

@@ -5,10 +5,9 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
 
 from reclaimd.config.listen import ListenAddress
 from reclaimd.errors import ReclaimdError
@@ -18,18 +17,16 @@ TIMEOUT_S = 10.0
 ANY_PORT = ListenAddress("127.0.0.1", 0)
 
 
-class NoMetrics(Collector):
-    """Collects nothing."""
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield nothing."""
-        return iter(())
+def hello(_environ: WSGIEnvironment, start: StartResponse) -> list[bytes]:
+    """Answer any request."""
+    start("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
 
 
 @pytest.fixture
 def server() -> Iterator[MetricsServer]:
     """A server on a free loopback port."""
-    server = MetricsServer(NoMetrics(), ANY_PORT)
+    server = MetricsServer(hello, ANY_PORT)
     yield server
     server.close()
 
@@ -58,7 +55,7 @@ def has_ipv6_loopback() -> bool:
 
 @pytest.mark.skipif(not has_ipv6_loopback(), reason="this host has no IPv6 loopback")
 def test_ipv6_is_served() -> None:
-    server = MetricsServer(NoMetrics(), ListenAddress("::1", 0))
+    server = MetricsServer(hello, ListenAddress("::1", 0))
     with connect(server):
         server.accept()
     assert str(server.address) == f"[::1]:{server.address.port}"
@@ -92,4 +89,4 @@ def test_a_client_that_breaks_off_is_not_worth_a_line(
 
 def test_an_address_of_another_host_is_an_error_that_names_it() -> None:
     with pytest.raises(ReclaimdError, match=r"192\.0\.2\.1:0"):
-        MetricsServer(NoMetrics(), ListenAddress("192.0.2.1", 0))
+        MetricsServer(hello, ListenAddress("192.0.2.1", 0))

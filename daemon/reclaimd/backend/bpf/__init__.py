@@ -21,8 +21,9 @@ def open_backend(cgroup_root: Path) -> BpfBackend:
         HostError: this kernel cannot, or the object is not there; says what is missing.
         NotPermittedError: it could, but not for this user.
     """
-    obstacle = probe().error()
+    report = probe()
+    obstacle = report.error()
     if obstacle is not None:
         raise obstacle
     programs = Programs.load()
-    return BpfBackend(programs, Attachments(programs.ops, cgroup_root))
+    return BpfBackend(programs, Attachments(programs.ops, cgroup_root), report.features)

@@ -4,7 +4,7 @@
 import ctypes
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
 from reclaimd.backend.base import CgroupGone, Counters, Event
@@ -25,11 +25,13 @@ class BpfBackend:
     Args:
         programs: the loaded object; closed with the backend.
         attachments: its links.
+        features: what was looked for on this host, and whether it is there.
     """
 
     name = "bpf"
 
-    def __init__(self, programs: Programs, attachments: Attachments) -> None:
+    def __init__(self, programs: Programs, attachments: Attachments, features: Mapping[str, bool]) -> None:
+        self.features = features
         self._programs = programs
         self._attachments = attachments
         self._rules: dict[int, Rule] = {}

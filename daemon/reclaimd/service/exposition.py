@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All metrics of one moment as text: those of each governed cgroup, of the daemon, and of its process.
+
+Nothing is kept between scrapes, so the series of a cgroup end when its rule does.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import CollectorRegistry
+
+from reclaimd.cgroup.reading import take_reading
+from reclaimd.service.cgroup_metrics import FAMILIES
+from reclaimd.service.family import Governed, labels_of
+from reclaimd.service.ledger import Account
+from reclaimd.service.metrics import DaemonCollector, Sources
+
+
+class Exposition:
+    """Answers scrapes; may be called from any thread.
+
+    Args:
+        sources: what knows something of the daemon.
+        root: where cgroup2 is mounted.
+        max_cgroups: how many cgroups have metrics of their own, the first by path.
+    """
+
+    def __init__(self, sources: Sources, root: Path, max_cgroups: int) -> None:
+        self._sources = sources
+        self._root = str(root)
+        self._max_cgroups = max_cgroups
+
+    def __call__(self, accept: str) -> tuple[str, Iterator[str]]:
+        """Return the content type that a client (by its header Accept) gets, and the text piece by piece.
+
+        The text is in pieces because it has megabytes where there are thousands of cgroups.
+        """
+        encode, content_type = choose_encoder(accept)
+        snapshot = self._sources.ledger.snapshot()
+        accounts = sorted(snapshot.accounts, key=lambda account: account.rule.path)
+        exported = accounts[: self._max_cgroups]
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(DaemonCollector(self._sources, snapshot, len(accounts) - len(exported)))
+        ProcessCollector(registry=registry)
+
+        def pieces() -> Iterator[str]:
+            governed = [self._governed(account) for account in exported]
+            open_metrics = content_type.startswith("application/openmetrics-text")
+            for family in FAMILIES:
+                yield family.text(governed, open_metrics=open_metrics)
+            # Last, for in OpenMetrics it says where the text ends.
+            yield encode(registry).decode()
+
+        return content_type, pieces()
+
+    def _governed(self, account: Account) -> Governed:
+        rule = account.rule
+        return Governed(
+            rule,
+            account.counters,
+            take_reading(self._root, rule.path, rule.cgroup_id),
+            labels_of(rule),
+        )
