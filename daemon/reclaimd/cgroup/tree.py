@@ -3,7 +3,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +26,14 @@ class Cgroup:
     path: str
 
 
-def walk(root: Path) -> Iterator[Cgroup]:
+def walk(root: Path, descends: Callable[[str], bool] = lambda _path: True) -> Iterator[Cgroup]:
     """Yield every cgroup below the root, parents before their children, siblings by name.
 
     The root itself is left out: it has no limits. So is what vanishes on the way.
 
     Args:
         root: where cgroup2 is mounted.
+        descends: whether to look into the cgroup at a path.
 
     Raises:
         HostError: a directory cannot be read, and not because it has gone.
@@ -41,7 +42,7 @@ def walk(root: Path) -> Iterator[Cgroup]:
     while waiting:
         children = children_of(root, waiting.pop())
         yield from children
-        waiting.extend(child.path for child in reversed(children))
+        waiting.extend(child.path for child in reversed(children) if descends(child.path))
 
 
 def directory(root: Path, path: str) -> Path:

@@ -9,9 +9,13 @@ could still match, which is what decides where to watch for new cgroups.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from reclaimd.config.glob import ANY_LEVELS, Glob
 from reclaimd.config.models import Config, Match
+
+#: Paths whose outcome a matcher remembers: the tree is gone over whenever something in it changes.
+_REMEMBERED_PATHS = 32_768
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,17 +81,27 @@ class Matcher:
     def __init__(self, match: Match) -> None:
         self._include = tuple(GlobMatcher(glob) for glob in match.include)
         self._exclude = tuple(GlobMatcher(glob) for glob in match.exclude)
+        self._best = lru_cache(_REMEMBERED_PATHS)(self._find_best)
 
     def best(self, path: str) -> GlobMatcher | None:
         """Return the most specific include glob that matches; None if none does or the path is excluded."""
-        if any(glob.matches(path) for glob in self._exclude):
-            return None
+        return self._best(path)
+
+    def including(self, path: str) -> GlobMatcher | None:
+        """Return the most specific include glob that matches, whether the path is excluded or not."""
         fitting = [glob for glob in self._include if glob.matches(path)]
         return max(fitting, key=lambda glob: glob.specificity, default=None)
+
+    def excluding(self, path: str) -> GlobMatcher | None:
+        """Return the first exclude glob that matches."""
+        return next((glob for glob in self._exclude if glob.matches(path)), None)
 
     def could_match_below(self, path: str) -> bool:
         """Tell whether a cgroup below this one could match; excluded or not."""
         return any(glob.could_match_below(path) for glob in self._include)
+
+    def _find_best(self, path: str) -> GlobMatcher | None:
+        return None if self.excluding(path) else self.including(path)
 
 
 class Interest:

@@ -6,7 +6,7 @@ reclaimd.policy.match.Specificity); if two are equally specific, neither does an
 Where a policy cannot be carried out for a cgroup, nothing is done to that cgroup.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reclaimd.cgroup.facts import CgroupFacts
@@ -16,7 +16,7 @@ from reclaimd.config.models import Policy
 from reclaimd.config.problem import Problem, Severity
 from reclaimd.policy.findings import Finding, Findings
 from reclaimd.policy.match import GlobMatcher, Matcher
-from reclaimd.policy.remark import CannotResolveError
+from reclaimd.policy.remark import CannotResolveError, Remark
 from reclaimd.policy.rule import Rule
 from reclaimd.policy.rule_maker import Limit, RuleMaker
 from reclaimd.policy.throttle import Throttler
@@ -43,16 +43,50 @@ class Resolution:
 def resolve(
     loaded: LoadedConfig, cgroups: Iterable[CgroupFacts], *, page_bytes: int, machine: Machine
 ) -> Resolution:
-    """Resolve every policy for every cgroup that it governs.
+    """Resolve every policy for every cgroup that it governs; see PolicyResolver."""
+    return PolicyResolver(loaded, page_bytes).resolve(cgroups, machine)
+
+
+class PolicyResolver:
+    """Resolves the policies of a configuration, time and again as the cgroups change.
+
+    A rule that came out the last time is used again for a cgroup of which nothing has changed.
 
     Args:
         loaded: the configuration.
-        cgroups: all cgroups below the root, for a limit further up holds for those below it too.
         page_bytes: the machine's page size.
-        machine: its memory and swap.
     """
-    by_path = {facts.path: facts for facts in cgroups}
-    return _Resolver(loaded, by_path, RuleMaker(page_bytes, machine)).resolution()
+
+    def __init__(self, loaded: LoadedConfig, page_bytes: int) -> None:
+        self._loaded = loaded
+        self._page_bytes = page_bytes
+        self._matchers = tuple(Matcher(policy.match) for policy in loaded.config.policies)
+        self._throttler = Throttler(loaded.config, page_bytes)
+        self._made: dict[_Grounds, _Made] = {}
+
+    def resolve(self, cgroups: Iterable[CgroupFacts], machine: Machine) -> Resolution:
+        """Resolve every policy for every cgroup that it governs.
+
+        Args:
+            cgroups: those that a policy matches, and all that they are in, whose limits hold for them too.
+            machine: its memory and swap.
+        """
+        by_path = {facts.path: facts for facts in cgroups}
+        maker = RuleMaker(self._page_bytes, machine)
+        resolving = _Resolving(self._loaded, self._matchers, by_path, maker, self._made)
+        resolution = resolving.resolution(self._throttler)
+        self._made = resolving.made
+        return resolution
+
+
+def limits_above_of(path: str, cgroups: Mapping[str, CgroupFacts]) -> tuple[Limit, ...]:
+    """Return the limits of the cgroups that one is in, the nearest first."""
+    limits = []
+    while path := path.rpartition("/")[0]:
+        above = cgroups.get(path)
+        if above and above.memory and above.memory.max_bytes is not None:
+            limits.append(Limit(path, above.memory.max_bytes))
+    return tuple(limits)
 
 
 @dataclass(slots=True)
@@ -67,20 +101,48 @@ class _Candidate:
     tied: int = 0
 
 
-class _Resolver:
-    def __init__(self, loaded: LoadedConfig, cgroups: dict[str, CgroupFacts], maker: RuleMaker) -> None:
+@dataclass(frozen=True, slots=True)
+class _Grounds:
+    """What decides what a policy comes to for a cgroup; how much it uses does not."""
+
+    policy_index: int
+    cgroup_id: int
+    path: str
+    max_bytes: int | None
+    high_bytes: int | None
+    has_memory: bool
+    limits_above: tuple[Limit, ...]
+    machine: Machine
+
+
+#: The rule, or None if there can be none; and what is to be said about it.
+_Made = tuple[Rule | None, tuple[tuple[Severity, Remark], ...]]
+
+
+class _Resolving:
+    """One resolution; `made` is what came out for each cgroup."""
+
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        matchers: Sequence[Matcher],
+        cgroups: Mapping[str, CgroupFacts],
+        maker: RuleMaker,
+        made_before: Mapping[_Grounds, _Made],
+    ) -> None:
+        self.made: dict[_Grounds, _Made] = {}
+        self._made_before = made_before
         self._loaded = loaded
         self._cgroups = cgroups
         self._maker = maker
         self._findings = Findings(loaded)
         self._candidates = [
-            _Candidate(index, policy, Matcher(policy.match))
-            for index, policy in enumerate(loaded.config.policies)
+            _Candidate(index, policy, matcher)
+            for index, (policy, matcher) in enumerate(zip(loaded.config.policies, matchers, strict=True))
         ]
 
-    def resolution(self) -> Resolution:
-        throttler = Throttler(self._loaded.config, self._cgroups.values(), self._findings)
-        rules = throttler.throttled(tuple(self._rules()))
+    def resolution(self, throttler: Throttler) -> Resolution:
+        rules = throttler.throttled(tuple(self._rules()), self._cgroups.values(), self._findings)
         for candidate in self._candidates:
             self._report_unused(candidate)
         problems = self._findings.problems()
@@ -112,25 +174,32 @@ class _Resolver:
         return winners[0][0]
 
     def _rule(self, candidate: _Candidate, facts: CgroupFacts) -> Rule | None:
-        try:
-            rule, remarks = self._maker.rule(candidate.policy, facts, self._limits_above(facts.path))
-        except CannotResolveError as error:
-            remark = error.remark
-            finding = Finding(Severity.ERROR, candidate.index, remark.at, remark.text, remark.hint)
-            self._findings.add(finding, facts.path)
-            return None
-        for remark in remarks:
-            finding = Finding(Severity.WARNING, candidate.index, remark.at, remark.text, remark.hint)
+        limits_above = limits_above_of(facts.path, self._cgroups)
+        memory = facts.memory
+        grounds = _Grounds(
+            policy_index=candidate.index,
+            cgroup_id=facts.cgroup_id,
+            path=facts.path,
+            max_bytes=memory.max_bytes if memory else None,
+            high_bytes=memory.high_bytes if memory else None,
+            has_memory=memory is not None,
+            limits_above=limits_above,
+            machine=self._maker.machine,
+        )
+        made = self._made_before.get(grounds) or self._make(candidate.policy, facts, limits_above)
+        self.made[grounds] = made
+        rule, remarks = made
+        for severity, remark in remarks:
+            finding = Finding(severity, candidate.index, remark.at, remark.text, remark.hint)
             self._findings.add(finding, facts.path)
         return rule
 
-    def _limits_above(self, path: str) -> list[Limit]:
-        limits = []
-        while path := path.rpartition("/")[0]:
-            above = self._cgroups.get(path)
-            if above and above.memory and above.memory.max_bytes is not None:
-                limits.append(Limit(path, above.memory.max_bytes))
-        return limits
+    def _make(self, policy: Policy, facts: CgroupFacts, limits_above: Sequence[Limit]) -> _Made:
+        try:
+            rule, remarks = self._maker.rule(policy, facts, limits_above)
+        except CannotResolveError as error:
+            return None, ((Severity.ERROR, error.remark),)
+        return rule, tuple((Severity.WARNING, remark) for remark in remarks)
 
     def _report_tie(self, winners: Sequence[tuple[_Candidate, GlobMatcher]], path: str) -> None:
         for candidate, _ in winners:

@@ -45,12 +45,12 @@ class RuleMaker:
 
     Args:
         page_bytes: the machine's page size.
-        machine: its memory and swap.
+        machine: its memory and swap; an attribute too.
     """
 
     def __init__(self, page_bytes: int, machine: Machine) -> None:
+        self.machine = machine
         self._page_bytes = page_bytes
-        self._machine = machine
 
     def rule(
         self, policy: config.Policy, facts: CgroupFacts, limits_above: Sequence[Limit]
@@ -66,7 +66,7 @@ class RuleMaker:
             CannotResolveError: the policy cannot be carried out for this cgroup.
         """
         memory = require_memory(facts)
-        bounds = Bounds(memory, self._machine, self._page_bytes)
+        bounds = Bounds(memory, self.machine, self._page_bytes)
         max_bytes = memory.max_bytes
         if max_bytes is not None:
             limits_above = [Limit(facts.path, max_bytes), *limits_above]

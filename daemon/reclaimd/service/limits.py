@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tells when a limit that rules were resolved from may have changed."""
+"""Tells of which cgroups a limit that rules were resolved from may have changed."""
 
-from collections.abc import Iterable
 from contextlib import suppress
 from os import fsencode
 from pathlib import Path
@@ -9,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from reclaimd.cgroup.inotify import IN_Q_OVERFLOW, Inotify
-from reclaimd.cgroup.tree import UNREACHABLE, directory
+from reclaimd.cgroup.tree import UNREACHABLE
 from reclaimd.errors import HostError
 
 #: Something was written to the file (uapi/linux/inotify.h).
@@ -30,8 +29,11 @@ class LimitWatch:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._watches: dict[Path, int] = {}
+        self._root = str(root)
+        # Which cgroups a file is about: one, but for cgroup.subtree_control.
+        self._about: dict[str, set[str]] = {}
+        self._watches: dict[str, int] = {}
+        self._files: dict[int, str] = {}
         try:
             self._inotify = Inotify()
         except OSError as error:
@@ -41,27 +43,37 @@ class LimitWatch:
         """Return a file descriptor that is readable when something was written."""
         return self._inotify.fileno()
 
-    def follow(self, paths: Iterable[str]) -> None:
-        """Watch the limits of these cgroups and of no others.
+    def follow(self, path: str) -> None:
+        """Watch the limits of a cgroup; once more if another has taken over its path.
 
         Read the limits after this, and no change is missed.
 
         Raises:
             HostError: the kernel's limit on watches is reached.
         """
-        wanted = {file for path in paths for file in _files(self._root, path)}
-        for file in self._watches.keys() - wanted:
-            self._drop(self._watches.pop(file))
-        # The files of before too: another cgroup may have taken the path over.
-        for file in wanted:
-            self._add(file)
+        for file in self._files_of(path):
+            self._about.setdefault(file, set()).add(path)
+            self._watch(file)
 
-    def read(self) -> bool:
-        """Tell whether something was written since the last call; never blocks."""
-        written = False
+    def forget(self, path: str) -> None:
+        """Watch the limits of a cgroup no longer."""
+        for file in self._files_of(path):
+            about = self._about.get(file, set())
+            about.discard(path)
+            if not about:
+                self._about.pop(file, None)
+                self._drop(self._watches.pop(file, None))
+
+    def read(self) -> set[str]:
+        """Return the cgroups of which something was written since the last call; never blocks."""
+        paths: set[str] = set()
         while events := self._inotify.read():
-            written |= any(event.mask & (IN_MODIFY | IN_Q_OVERFLOW) for event in events)
-        return written
+            for event in events:
+                if event.mask & IN_Q_OVERFLOW:
+                    paths.update(*self._about.values())
+                elif event.mask & IN_MODIFY and (file := self._files.get(event.watch)):
+                    paths |= self._about[file]
+        return paths
 
     def close(self) -> None:
         """End the watch."""
@@ -75,25 +87,32 @@ class LimitWatch:
     ) -> None:
         self.close()
 
-    def _add(self, file: Path) -> None:
+    def _files_of(self, path: str) -> tuple[str, str, str]:
+        cgroup = self._root + path
+        parent = cgroup.rpartition("/")[0]
+        return f"{cgroup}/memory.max", f"{cgroup}/memory.high", f"{parent}/cgroup.subtree_control"
+
+    def _watch(self, file: str) -> None:
         before = self._watches.pop(file, None)
         try:
-            self._watches[file] = self._inotify.add(fsencode(file), IN_MODIFY)
+            watch = self._inotify.add(fsencode(file), IN_MODIFY)
         except OSError as error:
+            self._drop(before)
             if error.errno not in UNREACHABLE:
                 raise _limit_reached(error, "max_user_watches") from error
-        if before is not None and before != self._watches.get(file):
+            return
+        if watch != before:
             self._drop(before)
+        self._watches[file] = watch
+        self._files[watch] = file
 
-    def _drop(self, watch: int) -> None:
+    def _drop(self, watch: int | None) -> None:
+        if watch is None:
+            return
+        self._files.pop(watch, None)
         # The watch of a file that has gone may have ended by itself (EINVAL).
         with suppress(OSError):
             self._inotify.remove(watch)
-
-
-def _files(root: Path, path: str) -> tuple[Path, ...]:
-    cgroup = directory(root, path)
-    return cgroup / "memory.max", cgroup / "memory.high", cgroup.parent / "cgroup.subtree_control"
 
 
 def _limit_reached(error: OSError, limit: str) -> HostError:

@@ -2,27 +2,25 @@
 """The configuration and the cgroups of the moment to rules."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from mmap import PAGESIZE as PAGE_BYTES
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from reclaimd.cgroup.facts import survey
 from reclaimd.cgroup.machine import read_machine
-from reclaimd.cgroup.tree import walk
-from reclaimd.cgroup.watch import TreeWatch
 from reclaimd.config import LoadedConfig
 from reclaimd.config.problem import Problem, Severity
 from reclaimd.errors import HostError
 from reclaimd.policy.match import Interest
-from reclaimd.policy.resolve import resolve
+from reclaimd.policy.resolve import PolicyResolver
 from reclaimd.policy.rule import Rule
-from reclaimd.service.limits import LimitWatch
+from reclaimd.service.census import Census
 
 
 class Resolver:
     """Resolves a configuration for the cgroups of the moment, and logs each problem when it arises.
+
+    What has changed since the last time is read and resolved, and nothing else.
 
     Args:
         loaded: the configuration.
@@ -34,20 +32,15 @@ class Resolver:
     """
 
     def __init__(self, loaded: LoadedConfig, root: Path, logger: FilteringBoundLogger) -> None:
-        self._loaded = loaded
-        self._root = root
         self._logger = logger
-        self._interest = Interest(loaded.config)
+        self._loaded = loaded
+        self._policies = PolicyResolver(loaded, PAGE_BYTES)
         self._known_problems: frozenset[Problem] = frozenset()
-        with ExitStack() as stack:
-            # From here on nothing is missed: the watches are there before the tree is first read.
-            self._tree = stack.enter_context(TreeWatch(root, self._interest))
-            self._limits = stack.enter_context(LimitWatch(root))
-            self._watches = stack.pop_all()
+        self._census = Census(root, Interest(loaded.config))
 
     def pollables(self) -> tuple[int, ...]:
         """Return the fds that are readable when take_changes() has something to tell."""
-        return self._tree.fileno(), self._limits.fileno()
+        return self._census.pollables()
 
     @property
     def policies(self) -> Sequence[str]:
@@ -65,12 +58,11 @@ class Resolver:
         Raises:
             HostError: the kernel's limit on watches is reached.
         """
-        written = self._limits.read()
-        return bool(self._tree.read()) or written
+        return self._census.update()
 
     def close(self) -> None:
         """End the watches."""
-        self._watches.close()
+        self._census.close()
 
     def rules(self) -> tuple[Rule, ...]:
         """Return the rules for the cgroups that there are, by path.
@@ -79,11 +71,8 @@ class Resolver:
             HostError: the tree cannot be read or watched.
         """
         try:
-            matching = [cgroup.path for cgroup in walk(self._root) if self._interest.matches(cgroup.path)]
-            self._limits.follow(matching)
-            resolution = resolve(
-                self._loaded, survey(self._root), page_bytes=PAGE_BYTES, machine=read_machine()
-            )
+            self._census.update()
+            resolution = self._policies.resolve(self._census.cgroups(), read_machine())
         except OSError as error:
             raise HostError(f"cannot read the cgroup tree: {error}") from error
         self._report(resolution.problems)

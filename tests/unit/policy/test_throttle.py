@@ -47,7 +47,8 @@ def test_who_has_nothing_but_throttles_gets_a_rule_for_them(cgroupfs: FakeCgroup
     web_id = cgroupfs.add("/web")
     batch_id = cgroupfs.add("/batch", max_bytes=32 * MIB)
     rule = rule_of(resolved(cgroupfs, protected("/web", "/batch")), "/batch")
-    assert rule == Rule(batch_id, "/batch", "web", throttles=(Throttle(web_id, 2000),))
+    throttles = (Throttle(web_id, 2000),)
+    assert rule == Rule(batch_id, "/batch", "web", throttles=throttles, limit_pages=32 * MIB // 4096)
 
 
 def test_who_is_governed_anyway_keeps_its_rule(cgroupfs: FakeCgroupfs) -> None:
