@@ -3,7 +3,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from mmap import PAGESIZE as PAGE_BYTES
 from pathlib import Path
@@ -13,13 +13,16 @@ from reclaimd.cgroup.host import find_cgroup_root
 from reclaimd.cgroup.machine import read_machine
 from reclaimd.config import load_config
 from reclaimd.config.problem import InvalidConfigError, Problem, Severity, printable
-from reclaimd.config.units import format_bytes
 from reclaimd.errors import HostError
+from reclaimd.policy.figures import Figures, rule_as_dict
 from reclaimd.policy.resolve import resolve
-from reclaimd.policy.rule import BackPressure, Rule
+from reclaimd.policy.rule import Rule
 from reclaimd.policy.text import combination_text
 
 HEADINGS = ("CGROUP", "POLICY", "START", "STOP", "LIMIT", "BACK-PRESSURE")
+#: Columns that are left out where no policy has any of it, and what stands there then.
+OPTIONAL_HEADINGS = {"MODE": "enforce", "BOUNDS": "none", "PROTECT": "none", "THROTTLED": "none"}
+_FIGURES = Figures(PAGE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,8 @@ def check_as_dict(file: Path, cgroup_root: Path | None) -> tuple[dict[str, objec
     """Return what is to be said about a configuration, for programs, and the exit status.
 
     It is {"valid": bool, "problems": [{"file", "line", "column", "severity", "text", "hint"}]} and, for a valid one,
-    "policies": how many, "unresolved": why there are no rules or null, "rules": [{"cgroup", "policy", "start",
-    "stop", "limit_bytes", "back_pressure"}].
+    "policies": how many, "unresolved": why there are no rules or null, "rules": [{"cgroup", "policy", and what
+    rule_as_dict() gives}].
 
     Raises:
         ConfigError, NotPermittedError: the file cannot be read.
@@ -79,7 +82,14 @@ def check_as_dict(file: Path, cgroup_root: Path | None) -> tuple[dict[str, objec
         "problems": list(map(problem_as_dict, outcome.problems)),
         "policies": outcome.policies,
         "unresolved": outcome.unresolved,
-        "rules": [_rule_as_dict(rule) for rule in outcome.rules],
+        "rules": [
+            {
+                "cgroup": printable(rule.path),
+                "policy": rule.policy,
+                **rule_as_dict(rule, PAGE_BYTES, paths_of(outcome.rules)),
+            }
+            for rule in outcome.rules
+        ],
     }
     return report, outcome.exit_status
 
@@ -102,23 +112,22 @@ def _outcome(file: Path, cgroup_root: Path | None) -> Outcome:
     return Outcome(policies, resolution.rules, resolution.problems)
 
 
-def _rule_as_dict(rule: Rule) -> dict[str, object]:
-    return {
-        "cgroup": printable(rule.path),
-        "policy": rule.policy,
-        "start": combination_text(rule.reclaim.start, PAGE_BYTES) if rule.reclaim else None,
-        "stop": combination_text(rule.reclaim.stop, PAGE_BYTES) if rule.reclaim else None,
-        "limit_bytes": None if rule.limit_pages is None else rule.limit_pages * PAGE_BYTES,
-        "back_pressure": _back_pressure(rule.back_pressure) if rule.back_pressure else None,
-    }
-
-
 def rules_table(rules: Sequence[Rule]) -> str:
     """Return the rules as a table, a line for each, those of one subtree together."""
-    in_order = sorted(rules, key=lambda rule: rule.path.split("/"))
-    rows = [HEADINGS, *(_row(rule) for rule in in_order)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_joined(row, widths) for row in rows)
+    paths = paths_of(rules)
+    rows = [_row(rule, paths) for rule in sorted(rules, key=lambda rule: rule.path.split("/"))]
+    headings = [
+        *HEADINGS,
+        *(name for name, none in OPTIONAL_HEADINGS.items() if any(row[name] != none for row in rows)),
+    ]
+    cells = [headings, *([row[name] for name in headings] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(_joined(row, widths) for row in cells)
+
+
+def paths_of(rules: Sequence[Rule]) -> dict[int, str]:
+    """Return the paths of the rules' cgroups, by id."""
+    return {rule.cgroup_id: rule.path for rule in rules}
 
 
 def _survey(cgroup_root: Path | None) -> list[CgroupFacts]:
@@ -133,22 +142,16 @@ def _joined(row: Iterable[str], widths: Iterable[int]) -> str:
     return "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _row(rule: Rule) -> tuple[str, ...]:
-    return (
-        printable(rule.path),
-        rule.policy,
-        combination_text(rule.reclaim.start, PAGE_BYTES) if rule.reclaim else "none",
-        combination_text(rule.reclaim.stop, PAGE_BYTES) if rule.reclaim else "none",
-        "max" if rule.limit_pages is None else _size(rule.limit_pages),
-        _back_pressure(rule.back_pressure),
-    )
-
-
-def _back_pressure(pressure: BackPressure | None) -> str:
-    if pressure is None:
-        return "none"
-    return f"from {_size(pressure.start_pages)}, up to {pressure.max_delay_ms}ms"
-
-
-def _size(pages: int) -> str:
-    return format_bytes(pages * PAGE_BYTES)
+def _row(rule: Rule, paths: Mapping[int, str]) -> dict[str, str]:
+    return {
+        "CGROUP": printable(rule.path),
+        "POLICY": rule.policy,
+        "START": combination_text(rule.reclaim.start, PAGE_BYTES) if rule.reclaim else "none",
+        "STOP": combination_text(rule.reclaim.stop, PAGE_BYTES) if rule.reclaim else "none",
+        "LIMIT": "max" if rule.limit_pages is None else _FIGURES.size(rule.limit_pages),
+        "BACK-PRESSURE": _FIGURES.back_pressure(rule.back_pressure),
+        "MODE": rule.mode.value,
+        "BOUNDS": _FIGURES.bounds(rule.reclaim) if rule.reclaim else "none",
+        "PROTECT": _FIGURES.protect(rule.protect),
+        "THROTTLED": printable("; ".join(_FIGURES.throttles(rule, paths))) or "none",
+    }

@@ -61,7 +61,9 @@ class Bounds:
         if given.metric is Metric.SWAP_FREE:
             least = 0 if is_stop else 1
             return Condition(given.metric, max(least, self._swap_pages(bound, place)))
-        return Condition(given.metric, self.pages(bound, place))
+        # What nobody wrote, nobody can be asked to raise: whoever makes the rule says what is in the way.
+        pages = self.pages(bound, place) if given.given else self._whole_pages(bound, place)
+        return Condition(given.metric, pages)
 
     def pages(self, threshold: Threshold, at: KeyPath) -> int:
         """Resolve an amount of memory to pages; `at` begins with a section of the policy and a key in it.
@@ -70,10 +72,7 @@ class Bounds:
             CannotResolveError: it is a percentage of a limit that there is not, or less than a page.
         """
         name = str(at[1])
-        if isinstance(threshold, Size):
-            pages = threshold.size_bytes // self.page_bytes
-        else:
-            pages = self._share(threshold, name, at)
+        pages = self._whole_pages(threshold, at)
         if pages == 0:
             text = f"{name} is {threshold}, which is less than one page of {format_bytes(self.page_bytes)}"
             raise CannotResolveError(at, text, "raise it to at least one page")
@@ -83,7 +82,10 @@ class Bounds:
         """Return pages as an administrator would write them."""
         return format_bytes(pages * self.page_bytes)
 
-    def _share(self, threshold: Percent, name: str, at: KeyPath) -> int:
+    def _whole_pages(self, threshold: Threshold, at: KeyPath) -> int:
+        if isinstance(threshold, Size):
+            return threshold.size_bytes // self.page_bytes
+        name = str(at[1])
         base_bytes = {
             Base.MEMORY_MAX: self.memory.max_bytes,
             Base.MEMORY_HIGH: self.memory.high_bytes,

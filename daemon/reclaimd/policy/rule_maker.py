@@ -10,7 +10,7 @@ from reclaimd.config import models as config
 from reclaimd.config.metric import Metric
 from reclaimd.config.units import format_bytes
 from reclaimd.policy.bounds import Bounds
-from reclaimd.policy.remark import CannotResolveError, Remark
+from reclaimd.policy.remark import CannotResolveError, KeyPath, Remark
 from reclaimd.policy.rule import (
     SWAPPINESS_ANON_ONLY,
     SWAPPINESS_OWN,
@@ -97,6 +97,7 @@ class RuleMaker:
         stop = bounds.combination(given.full_stop(), _STOP if given.stop else start_at, is_stop=True)
         if not given.stop:
             stop = _at_least_a_page_below(stop, start)
+        _require_room_below(start, stop, start_at, bounds)
         _require_stop_below_start(start, stop, bounds)
         return Reclaim(
             start=start,
@@ -163,6 +164,14 @@ def require_memory(facts: CgroupFacts) -> Memory:
     return facts.memory
 
 
+def _require_room_below(start: Combination, stop: Combination, start_at: KeyPath, bounds: Bounds) -> None:
+    """Refuse a start of a single page, below which there is no usage to stop at."""
+    if stop.lowest_usage_pages == 0 and start.lowest_usage_pages is not None:
+        lowest = bounds.shown(start.lowest_usage_pages)
+        text = f"{start_at[1]} is {lowest} in whole pages, below which there is no usage to stop at"
+        raise CannotResolveError(start_at, text, "raise it to at least two pages")
+
+
 def _require_stop_below_start(start: Combination, stop: Combination, bounds: Bounds) -> None:
     starts = [condition.bound for condition in start.conditions if condition.metric is Metric.USAGE]
     stops = [condition.bound for condition in stop.conditions if condition.metric is Metric.USAGE]
@@ -172,11 +181,11 @@ def _require_stop_below_start(start: Combination, stop: Combination, bounds: Bou
     start_pages, stop_pages = min(starts), max(stops) if len(starts) == 1 else min(stops)
     if stop_pages < start_pages:
         return
-    raise CannotResolveError(
-        _STOP,
-        f"stop is {bounds.shown(stop_pages)} and start {bounds.shown(start_pages)}, in whole pages",
-        "stop must be at least one page below start",
-    )
+    hint = "stop must be at least one page below start"
+    if start_pages == 1:
+        hint = f"raise start to at least two pages, so that there is room below: {hint}"
+    text = f"stop is {bounds.shown(stop_pages)} and start {bounds.shown(start_pages)}, in whole pages"
+    raise CannotResolveError(_STOP, text, hint)
 
 
 def _at_least_a_page_below(stop: Combination, start: Combination) -> Combination:

@@ -100,3 +100,33 @@ def test_one_policy_is_not_policies(
     cgroupfs.add("/batch/a", max_bytes=40 * MIB)
     assert check(policy, cgroupfs) == os.EX_OK
     assert capsys.readouterr().out.splitlines()[0] == f"{policy}: valid, 1 policy"
+
+
+ALL = """\
+policies:
+  - name: database
+    match: /db
+    mode: monitor
+    reclaim: {start: 24MiB, floor: 8MiB, rate: 200MiB/s, cpu: 10%}
+  - name: web
+    match: /web
+    protect:
+      as: low
+      while: {pgfaults: 500/s}
+      throttle: [{match: /batch/a, delay: 20ms}]
+"""
+
+
+def test_mode_bounds_protection_and_throttles_have_columns_where_there_are_any(
+    policy: Path, cgroupfs: FakeCgroupfs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy.write_text(ALL)
+    for path in ("/db", "/web", "/batch/a"):
+        cgroupfs.add(path, max_bytes=40 * MIB)
+    assert check(policy, cgroupfs) == os.EX_OK
+    headings, throttled, database, web = capsys.readouterr().out.splitlines()[1:]
+    assert headings.split()[-4:] == ["MODE", "BOUNDS", "PROTECT", "THROTTLED"]
+    assert "20ms a charge while /web is protected" in throttled
+    assert "40MiB" in throttled, "its limit is known, though it has nothing but throttles"
+    assert "monitor  floor 8MiB, rate 200MiB/s, cpu 10% of a CPU" in database
+    assert "as low while pgfaults 500/s, and 2s longer" in web

@@ -179,3 +179,29 @@ def test_every_rule_keeps_what_rules_promise(
         assert rule.limit_pages is not None
         assert start <= rule.back_pressure.start_pages < rule.back_pressure.full_pages
         assert rule.back_pressure.full_pages == rule.limit_pages
+
+
+@pytest.mark.parametrize("key", ["start", "high_async"])
+def test_a_start_of_one_page_is_refused_for_what_is_wrong_with_it(key: str) -> None:
+    one_page = Policy.model_validate({"name": "batch", "match": "/a", "reclaim": {key: "4KiB"}})
+    remark = refused(one_page, facts(32 * MIB))
+    assert remark.at == ("reclaim", key)
+    assert remark.text == f"{key} is 4KiB in whole pages, below which there is no usage to stop at"
+    assert remark.hint == "raise it to at least two pages"
+
+
+def test_a_start_of_one_page_may_stop_for_something_else_than_usage() -> None:
+    reclaim = {"start": "4KiB", "stop": {"after": "1s"}}
+    rule, _ = made(Policy.model_validate({"name": "batch", "match": "/a", "reclaim": reclaim}), None)
+    assert start_pages(rule) == 1
+
+
+def test_a_start_of_two_pages_stops_at_one() -> None:
+    two_pages = Policy.model_validate({"name": "batch", "match": "/a", "reclaim": {"start": "8KiB"}})
+    rule, _ = made(two_pages, None)
+    assert (start_pages(rule), stop_pages(rule)) == (2, 1)
+
+
+def test_a_stop_as_high_as_a_start_of_one_page_is_answered_with_the_start() -> None:
+    remark = refused(policy("1.5%", "1%"), facts(100 * PAGE))
+    assert remark.hint.startswith("raise start to at least two pages")
