@@ -43,5 +43,5 @@ def test_their_links_show_no_cgroup(congestion: BpfObject) -> None:
 
 def test_their_links_can_be_swapped_to_another_map(congestion: BpfObject) -> None:
     with create_link(congestion.map("congestion").fileno(), 0, 0) as link:
-        link.update(congestion.map("successor"))
+        link.update(congestion.map("successor").fileno())
         assert link.info().map_id == congestion.map("successor").info().id

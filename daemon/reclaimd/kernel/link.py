@@ -85,14 +85,14 @@ class Link(Pinnable):
         lines = Path(f"/proc/self/fdinfo/{self._fd}").read_text().splitlines()
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
-    def update(self, new_map: BpfMap) -> None:
-        """Put another struct_ops map in place of the present one.
+    def update(self, new_map_fd: int) -> None:
+        """Put another struct_ops map, whose value is filled in, in place of the present one.
 
         Raises:
-            OSError: EOPNOTSUPP: this kind of struct_ops cannot be swapped; ENOLINK: detached.
+            OSError: EOPNOTSUPP: this kind of struct_ops cannot be swapped; ENOLINK: detached; EBUSY: what
+                is attached above or below has to have the same ops.
         """
-        fill_struct_ops(new_map)
-        libbpf.bpf_link_update(self._fd, new_map.fileno(), None)
+        libbpf.bpf_link_update(self._fd, new_map_fd, None)
 
     def detach(self) -> None:
         """Detach it; the descriptor stays open, attached to nothing."""
