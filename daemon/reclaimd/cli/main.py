@@ -15,8 +15,9 @@ from reclaimd.cli.message import error_line
 from reclaimd.config import DEFAULT_CONFIG, load_config
 from reclaimd.errors import ReclaimdError
 from reclaimd.kernel.probe import probe
-from reclaimd.service.lifecycle import serve
+from reclaimd.service.lifecycle import Surroundings, serve
 from reclaimd.service.log import stderr_log
+from reclaimd.service.manager import ServiceManager
 
 EXIT_STATUSES = """\
 exit status:
@@ -89,7 +90,8 @@ def _run(options: argparse.Namespace) -> int:
     load = partial(load_config, options.config)
     loaded = load()
     with stderr_log(loaded.config.log) as log:
-        serve(loaded, load, find_cgroup_root(), open_backend, log)
+        surroundings = Surroundings(find_cgroup_root(), log, ServiceManager.of_environment())
+        serve(loaded, load, open_backend, surroundings)
     return 0
 
 

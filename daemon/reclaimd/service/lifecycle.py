@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The daemon from its start to its stop: rules in force for whatever cgroups there are, and a log of what happens."""
 
+import math
 import select
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reclaimd import __version__
@@ -22,6 +23,7 @@ from reclaimd.service.http import MetricsServer
 from reclaimd.service.incidents import Incident, Incidents
 from reclaimd.service.ledger import Ledger, Loading
 from reclaimd.service.log import DaemonLog
+from reclaimd.service.manager import ServiceManager
 from reclaimd.service.metrics import Sources
 from reclaimd.service.pages import Pages
 from reclaimd.service.resolver import Resolver
@@ -30,34 +32,49 @@ from reclaimd.service.signals import RELOAD_SIGNAL, STOP_SIGNALS, SignalFd
 #: How often rules are resolved anew when cgroups vanish between being read and being attached to.
 MAX_APPLY_ATTEMPTS = 5
 
+MS_PER_S = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the daemon runs in.
+
+    Attributes:
+        root: where cgroup2 is mounted.
+        log: where to say what happens; its settings follow the configuration.
+        manager: the service manager, likewise.
+    """
+
+    root: Path
+    log: DaemonLog
+    manager: ServiceManager
+
 
 def serve(
     loaded: LoadedConfig,
     load: Callable[[], LoadedConfig],
-    root: Path,
     open_backend: Callable[[Path], Backend],
-    log: DaemonLog,
+    surroundings: Surroundings,
 ) -> None:
     """Govern until SIGTERM or SIGINT, then detach everything; load the configuration anew at each SIGHUP.
 
     Args:
         loaded: the configuration.
         load: reads it again; raises ReclaimdError if it cannot be used.
-        root: where cgroup2 is mounted.
-        open_backend: opens what carries rules out; given the root.
-        log: where to say what happens.
+        open_backend: opens what carries rules out; given where cgroup2 is mounted.
+        surroundings: the tree, the log and the service manager.
 
     Raises:
         ReclaimdError: there is no way to start; nothing is left attached.
     """
     with (
         SignalFd() as signals,
-        closing(Ledger(open_backend(root))) as ledger,
-        closing(Daemon(loaded, load, root, ledger, log)) as daemon,
+        closing(Ledger(open_backend(surroundings.root))) as ledger,
+        closing(Daemon(loaded, load, ledger, surroundings)) as daemon,
     ):
         daemon.start()
         daemon.loop(signals)
-    log.logger.info("stopped")
+    surroundings.log.logger.info("stopped")
 
 
 class Daemon:
@@ -66,9 +83,8 @@ class Daemon:
     Args:
         loaded: the configuration to start with.
         load: reads it again.
-        root: where cgroup2 is mounted.
         ledger: without rules yet; stays the caller's to close.
-        log: where to say what happens; its settings follow the configuration.
+        surroundings: the tree, the log and the service manager.
 
     Raises:
         ReclaimdError: the tree cannot be watched, or metrics cannot be served.
@@ -78,20 +94,21 @@ class Daemon:
         self,
         loaded: LoadedConfig,
         load: Callable[[], LoadedConfig],
-        root: Path,
         ledger: Ledger,
-        log: DaemonLog,
+        surroundings: Surroundings,
     ) -> None:
         self._load = load
-        self._root = root
         self._ledger = ledger
-        self._log = log
-        self._logger = log.logger
+        self._root = surroundings.root
+        self._log = surroundings.log
+        self._logger = surroundings.log.logger
+        self._manager = surroundings.manager
         self._config = loaded.config
+        self._episodes = 0
         self._incidents = Incidents()
         with ExitStack() as opened:
             self._heartbeat = opened.enter_context(closing(Heartbeat()))
-            self._resolver = opened.enter_context(closing(Resolver(loaded, root, log.logger)))
+            self._resolver = opened.enter_context(closing(Resolver(loaded, self._root, self._logger)))
             self._server = opened.enter_context(closing(self._open_server(loaded.config.metrics)))
             opened.pop_all()
 
@@ -99,6 +116,7 @@ class Daemon:
         """Put the first rules in force; raises HostError if that cannot be."""
         self._apply(self._resolver)
         self._say_in_force("in force")
+        self._manager.ready(self._status())
 
     def reload(self) -> tuple[str, ...]:
         """Load the configuration anew and put it in force, or leave everything as it is.
@@ -106,15 +124,18 @@ class Daemon:
         Returns:
             What is wrong with it, a line for each problem; nothing if it is in force.
         """
+        self._manager.reloading()
         before = self._ledger.rules
         try:
             self._replace(self._load())
         except ReclaimdError as error:
-            return self._say_not_reloaded(error)
-        self._ledger.loading = Loading(time.time())
-        self._say_in_force("reloaded")
-        log_changes(self._logger, before, self._ledger.rules)
-        return ()
+            self._say_not_reloaded(error)
+        else:
+            self._ledger.loading = Loading(time.time())
+            self._say_in_force("reloaded")
+            log_changes(self._logger, before, self._ledger.rules)
+        self._manager.ready(self._status())
+        return self._ledger.loading.problems
 
     def close(self) -> None:
         """End the watches, and stop serving metrics."""
@@ -129,18 +150,23 @@ class Daemon:
             self._heartbeat.beat()
             received = signals.received()
             if stop := next((number for number in received if number in STOP_SIGNALS), None):
+                self._manager.stopping()
                 self._logger.info("stopping", signal=stop.name)
                 return
             if RELOAD_SIGNAL in received:
                 self.reload()
             self._follow()
+            self._log.tell_left_out()
+            self._manager.status(self._status())
+            self._manager.keep_alive()
 
     def _wait(self, signals: SignalFd) -> None:
         poll = select.poll()
         own = (signals.fileno(), self._heartbeat.fileno(), self._server.fileno(), *self._resolver.pollables())
         for fd in (*own, *self._ledger.pollables()):
             poll.register(fd, select.POLLIN)
-        poll.poll()
+        waits_s = [wait for wait in (self._manager.wait_s(), self._log.wait_s()) if wait is not None]
+        poll.poll(math.ceil(min(waits_s) * MS_PER_S) if waits_s else None)
 
     def _follow(self) -> None:
         self._server.accept()
@@ -158,6 +184,7 @@ class Daemon:
         events = self._ledger.take_events()
         for event in events:
             if isinstance(event, EpisodeEnded):
+                self._episodes += 1
                 log_episode(self._logger, event, self._ledger.name_of(event.cgroup_id))
             elif isinstance(event, ProtectionBegan):
                 log_protection(self._logger, event, self._ledger.name_of(event.cgroup_id))
@@ -172,13 +199,19 @@ class Daemon:
         self._incidents.note(Incident.APPLY)
         self._logger.error("the rules in force stay as they are", error=str(error))
 
-    def _say_not_reloaded(self, error: ReclaimdError) -> tuple[str, ...]:
+    def _say_not_reloaded(self, error: ReclaimdError) -> None:
         self._incidents.note(Incident.RELOAD)
         problems = tuple(str(error).splitlines())
         self._ledger.loading = replace(self._ledger.loading, problems=problems)
         for problem in problems:
             self._logger.error("not reloaded: the configuration in force stays", error=problem)
-        return problems
+
+    def _status(self) -> str:
+        """What systemctl status shows of the daemon."""
+        policies, rules = len(self._config.policies), len(self._ledger.rules)
+        text = f"Policies: {policies}, cgroups with a rule: {rules}, episodes: {self._episodes}"
+        problems = self._ledger.loading.problems
+        return f"{text}; not reloaded: {problems[0]}" if problems else text
 
     def _say_in_force(self, event: str) -> None:
         self._logger.info(

@@ -82,5 +82,6 @@ class Resolver:
         for problem in problems:
             if problem not in self._known_problems:
                 is_warning = problem.severity is Severity.WARNING
-                (self._logger.warning if is_warning else self._logger.error)(str(problem))
+                say = self._logger.warning if is_warning else self._logger.error
+                say(str(problem), kind="policy problem")
         self._known_problems = frozenset(problems)

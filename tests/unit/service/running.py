@@ -14,8 +14,9 @@ from typing import Any
 from reclaimd.config import LoadedConfig, parse_config
 from reclaimd.config.listen import ListenAddress
 from reclaimd.config.models import Log, LogFormat, LogLevel
-from reclaimd.service.lifecycle import serve
+from reclaimd.service.lifecycle import Surroundings, serve
 from reclaimd.service.log import DaemonLog, LineWriter
+from reclaimd.service.manager import ServiceManager
 from tests.unit.fake_cgroupfs import FakeCgroupfs
 from tests.unit.service.memory_backend import MemoryBackend
 
@@ -70,6 +71,7 @@ class RunningDaemon:
     def __init__(self, cgroupfs: FakeCgroupfs, text: str = BATCH, *, port: int = 0) -> None:
         self.cgroupfs = cgroupfs
         self.backend = MemoryBackend()
+        self.manager = ServiceManager()
         self.log: list[Record] = []
         #: What a reload finds: the text, and where metrics are served.
         self.text = text
@@ -128,7 +130,8 @@ class RunningDaemon:
         writer = LineWriter(self._write_fd)
         try:
             log = DaemonLog(writer, Log(format=LogFormat.JSON, level=LogLevel.DEBUG), on_terminal=False)
-            serve(self._load(), self._load, self.cgroupfs.root, self._open_backend, log)
+            surroundings = Surroundings(self.cgroupfs.root, log, self.manager)
+            serve(self._load(), self._load, self._open_backend, surroundings)
         finally:
             writer.close()
             os.close(self._write_fd)

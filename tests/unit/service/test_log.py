@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reclaimd.config.models import Log, LogFormat, LogLevel
-from reclaimd.service import log
+from reclaimd.service import burst, log
 
 #: More than the queue and a pipe hold.
 TOO_MANY_LINES = log.MAX_QUEUED_LINES * 4
@@ -79,8 +79,8 @@ def test_a_reader_that_does_not_read_holds_nobody_up(pipe: Pipe) -> None:
 
 def test_dropped_lines_are_counted_in_the_log_once_it_is_read_again(pipe: Pipe) -> None:
     logger = log.DaemonLog(pipe.writer, Log(format=LogFormat.JSON), on_terminal=False).logger
-    for _ in range(TOO_MANY_LINES):
-        logger.info("x" * 1000)
+    for number in range(TOO_MANY_LINES):
+        logger.info(str(number) * 300)
     dropped = pipe.writer.dropped_lines
     assert 0 < dropped < TOO_MANY_LINES
     with os.fdopen(os.dup(pipe.read_fd), "r") as reader:
@@ -132,3 +132,60 @@ def test_settings_can_change_while_the_logger_is_in_use(tmp_path: Path) -> None:
     (line,) = (tmp_path / "log").read_text().splitlines()
     assert "rule added" in line
     assert not line.startswith("{")
+
+
+def test_a_burst_of_one_kind_is_cut_short_and_others_are_not(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as file:
+        writer = log.LineWriter(file.fileno())
+        daemon_log = log.DaemonLog(writer, Log(), on_terminal=False)
+        for _ in range(burst.MAX_LINES + 7):
+            daemon_log.logger.info("episode")
+            # Lets the writer keep up: what the queue has no room for is another matter.
+            time.sleep(0)
+        daemon_log.logger.info("stopping")
+        writer.close()
+    lines = [json.loads(line)["event"] for line in (tmp_path / "log").read_text().splitlines()]
+    assert lines.count("episode") == burst.MAX_LINES
+    assert lines[-1] == "stopping"
+
+
+def test_what_was_left_out_is_told_with_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(burst, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(burst, "MAX_LINES", 0)
+    with (tmp_path / "log").open("wb") as file:
+        writer = log.LineWriter(file.fileno())
+        daemon_log = log.DaemonLog(writer, Log(), on_terminal=False)
+        for _ in range(3):
+            daemon_log.logger.info("episode")
+        monkeypatch.setattr(burst, "MAX_LINES", 1)
+        assert daemon_log.wait_s() == 0
+        daemon_log.tell_left_out()
+        assert daemon_log.wait_s() is None
+        writer.close()
+    (line,) = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert (line["event"], line["of"], line["number"]) == ("lines left out", "episode", 3)
+
+
+def test_under_the_journal_a_line_is_an_entry_with_a_field_for_each_value() -> None:
+    sent: list[tuple[bytes, ...]] = []
+    writer = log.LineWriter(-1, lambda *fields: sent.append(fields))
+    daemon_log = log.DaemonLog(writer, Log(), on_terminal=False, on_journal=True)
+    daemon_log.logger.warning("episode", cgroup="/batch/a", passes=3)
+    writer.close()
+    assert set(sent[0]) == {
+        b"MESSAGE=episode cgroup=/batch/a passes=3",
+        b"PRIORITY=4",
+        b"SYSLOG_IDENTIFIER=reclaimd",
+        b"MESSAGE_ID=5f464bed7f9e4fa183ddc07918a5db3c",
+        b"CGROUP=/batch/a",
+        b"PASSES=3",
+    }
+
+
+def test_under_the_journal_json_is_lines_if_the_configuration_says_so(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as file:
+        writer = log.LineWriter(file.fileno(), lambda *_: pytest.fail("an entry"))
+        settings = Log(format=LogFormat.JSON)
+        log.DaemonLog(writer, settings, on_terminal=False, on_journal=True).logger.info("episode")
+        writer.close()
+    assert json.loads((tmp_path / "log").read_text())["event"] == "episode"
