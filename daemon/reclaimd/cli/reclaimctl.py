@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from reclaimd import __version__
 from reclaimd.cli.commands import Commands
-from reclaimd.cli.ctl import check, explain, probe, version
+from reclaimd.cli.ctl import check, explain, probe, schema, version
 from reclaimd.cli.message import error_line
 from reclaimd.errors import ReclaimdError
 
 #: Where commands come from, in the order in which help lists them.
-MODULES = (check, explain, probe, version)
+MODULES = (check, explain, probe, schema, version)
 
 EXIT_STATUSES = """\
 exit status:

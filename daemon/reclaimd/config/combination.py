@@ -112,6 +112,8 @@ def require_room(combination: Combination, at: KeyPath = ()) -> Combination:
     return combination
 
 
+#: Unlike an empty value, which is a mistake.
+_LEFT_OUT = object()
 _OTHER_WORD = MappingProxyType({"any": "all", "all": "any"})
 
 
@@ -255,11 +257,11 @@ def _one_of(
     named = [kind for kind in value if kind in kinds]
     if len(named) != 1:
         raise BadValueError(f"must have one of {', '.join(sorted(kinds))}", hint=hint, at=at)
-    return named[0], value[named[0]], value.get("window")
+    return named[0], value[named[0]], value.get("window", _LEFT_OUT)
 
 
 def _window(value: object, default: Duration, range_ms: tuple[int, int], at: KeyPath) -> Duration:
-    if value is None:
+    if value is _LEFT_OUT:
         return default
     window = _located(parse_duration, value, (*at, "window"))
     least_ms, most_ms = range_ms

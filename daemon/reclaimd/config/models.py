@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
 
+from reclaimd.config import shapes
 from reclaimd.config.bad_value import BadValueError, describe, shown
 from reclaimd.config.combination import Combination, Condition, parse_start, parse_stop
 from reclaimd.config.default_stop import default_stop, with_missing
@@ -168,11 +169,13 @@ def _parse_max_cgroups(value: object) -> int:
     return value
 
 
-AThreshold = Annotated[Threshold, _unless((Size, Percent), parse_threshold), Field(examples=["75%"])]
-AGlob = Annotated[Glob, _unless(Glob, parse_glob)]
-ADuration = Annotated[Duration, _unless(Duration, parse_duration)]
-AFile = Annotated[Path, _unless(Path, _parse_file)]
-ADelay = Annotated[Duration, _unless(Duration, _parse_delay)]
+AThreshold = Annotated[
+    Threshold, _unless((Size, Percent), parse_threshold), shapes.THRESHOLD, Field(examples=["75%"])
+]
+AGlob = Annotated[Glob, _unless(Glob, parse_glob), shapes.GLOB]
+ADuration = Annotated[Duration, _unless(Duration, parse_duration), shapes.DURATION]
+AFile = Annotated[Path, _unless(Path, _parse_file), shapes.text("/.*")]
+ADelay = Annotated[Duration, _unless(Duration, _parse_delay), shapes.DURATION]
 
 
 class _Model(BaseModel):
@@ -182,8 +185,14 @@ class _Model(BaseModel):
 class Match(_Model):
     """Which cgroups a policy is for: those that a glob of include matches and none of exclude does."""
 
-    include: Annotated[tuple[AGlob, ...], Field(examples=["[/batch.slice/*]"])]
-    exclude: tuple[AGlob, ...] = ()
+    include: Annotated[
+        tuple[AGlob, ...],
+        Field(
+            description="Cgroup paths: * is any characters of one name, ** any number of levels.",
+            examples=["[/batch.slice/*]"],
+        ),
+    ]
+    exclude: Annotated[tuple[AGlob, ...], Field(description="Of those, the ones to leave alone.")] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -211,8 +220,8 @@ class Match(_Model):
 class Backoff(_Model):
     """The pauses after episodes that bring nothing: the first, and what they double up to."""
 
-    first: Annotated[ADuration, Field(alias="from")] = Duration(10)
-    most: Annotated[ADuration, Field(alias="to")] = Duration(1000)
+    first: Annotated[ADuration, Field(alias="from", description="The first pause.")] = Duration(10)
+    most: Annotated[ADuration, Field(alias="to", description="What it doubles up to.")] = Duration(1000)
 
     @model_validator(mode="after")
     def _grows(self) -> Self:
@@ -228,16 +237,54 @@ class Reclaim(_Model):
     `stop` is as written; what the engine goes by is full_stop(), which has the defaults too.
     """
 
-    start: Annotated[Combination | None, _unless(Combination, parse_start), Field(examples=["75%"])] = None
-    stop: Annotated[Combination | None, _unless(Combination, parse_stop), Field(examples=["70%"])] = None
-    high_async: AThreshold | None = None
-    floor: AThreshold | None = None
-    pass_size: Annotated[Size, _unless(Size, _parse_pass), Field(alias="pass")] = Size(1 << 20)
-    rate: Annotated[Size, _unless(Size, parse_byte_rate)] | None = None
-    cpu: Annotated[Fraction, _unless(Fraction, parse_share)] | None = None
-    swappiness: Annotated[Swappiness, PlainValidator(_parse_swappiness)] = OtherSwappiness.CGROUP
-    cooldown: ADuration | None = None
-    backoff: Backoff = Backoff()
+    start: Annotated[
+        Combination | None,
+        _unless(Combination, parse_start),
+        shapes.START,
+        Field(
+            description="What an episode of reclaim starts for: a usage, a condition, or any or all of several.",
+            examples=["75%"],
+        ),
+    ] = None
+    stop: Annotated[
+        Combination | None,
+        _unless(Combination, parse_stop),
+        shapes.STOP,
+        Field(
+            description="What ends it. Without it, what it started for has to have calmed down.",
+            examples=["70%"],
+        ),
+    ] = None
+    high_async: Annotated[
+        AThreshold | None, Field(description="Short for a start at that usage with its default stop.")
+    ] = None
+    floor: Annotated[AThreshold | None, Field(description="Reclaim never takes usage below this.")] = None
+    pass_size: Annotated[
+        Annotated[Size, _unless(Size, _parse_pass), shapes.SIZE],
+        Field(alias="pass", description="The most that one pass asks for, 4KiB to 16MiB."),
+    ] = Size(1 << 20)
+    rate: Annotated[
+        Annotated[Size, _unless(Size, parse_byte_rate), shapes.BYTE_RATE] | None,
+        Field(description="The most that is reclaimed in a second."),
+    ] = None
+    cpu: Annotated[
+        Annotated[Fraction, _unless(Fraction, parse_share), shapes.SHARE] | None,
+        Field(description="The most of one CPU that is spent on it in a second."),
+    ] = None
+    swappiness: Annotated[
+        Swappiness,
+        PlainValidator(_parse_swappiness),
+        shapes.Shape({"anyOf": [shapes.number(0, MAX_SWAPPINESS).schema, {"enum": list(OtherSwappiness)}]}),
+        Field(
+            description="0 is as little swapping as possible, 200 as much, anon-only no file pages at all."
+        ),
+    ] = OtherSwappiness.CGROUP
+    cooldown: Annotated[
+        ADuration | None, Field(description="No episode begins for so long after the end of one.")
+    ] = None
+    backoff: Annotated[Backoff, Field(description="The pauses after episodes that bring nothing.")] = (
+        Backoff()
+    )
 
     @field_validator("high_async", "floor", "rate", "cpu", "cooldown", mode="before")
     @classmethod
@@ -287,8 +334,14 @@ class BackPressure(_Model):
     The delay grows from nothing at `start` to `max_delay` at the cgroup's memory.max.
     """
 
-    start: Annotated[AThreshold, Field(examples=["90%"])]
-    max_delay: Annotated[ADelay, Field(examples=["100ms"])]
+    start: Annotated[AThreshold, Field(description="The usage from which on tasks wait.", examples=["90%"])]
+    max_delay: Annotated[
+        ADelay,
+        Field(
+            description="The longest that a charge waits, 1ms to 2s; it does at the limit.",
+            examples=["100ms"],
+        ),
+    ]
 
     @model_validator(mode="after")
     def _start_below_limit(self) -> Self:
@@ -301,23 +354,38 @@ class BackPressure(_Model):
 class Throttle(_Model):
     """Which cgroups wait, and for how long at each charge."""
 
-    match: Annotated[Match, Field(examples=["/batch.slice/*"])]
-    delay: Annotated[ADelay, Field(examples=["2s"])]
+    match: Annotated[Match, Field(description="The cgroups that wait.", examples=["/batch.slice/*"])]
+    delay: Annotated[ADelay, Field(description="How long each charge waits, 1ms to 2s.", examples=["2s"])]
 
 
 class Protect(_Model):
     """When a cgroup is spared by reclaim further up, and who waits meanwhile."""
 
     protect_as: Annotated[
-        ProtectAs, PlainValidator(_parse_choice(ProtectAs)), Field(alias="as", examples=["low"])
+        ProtectAs,
+        PlainValidator(_parse_choice(ProtectAs)),
+        shapes.choice(ProtectAs),
+        Field(
+            alias="as",
+            description="As if it were within its memory.low or memory.min; none: only others wait.",
+            examples=["low"],
+        ),
     ]
     condition: Annotated[
         Combination,
         _unless(Combination, parse_start),
-        Field(alias="while", examples=["{pgfaults: 5000/s}"]),
+        shapes.START,
+        Field(
+            alias="while", description="What it is protected for: as start.", examples=["{pgfaults: 5000/s}"]
+        ),
     ]
-    for_time: Annotated[Duration, _unless(Duration, _parse_for), Field(alias="for")] = Duration(2000)
-    throttle: tuple[Throttle, ...] = ()
+    for_time: Annotated[
+        Annotated[Duration, _unless(Duration, _parse_for), shapes.DURATION],
+        Field(alias="for", description="Protection goes on for so long after that, 100ms or more."),
+    ] = Duration(2000)
+    throttle: Annotated[
+        tuple[Throttle, ...], Field(description="Who waits while the cgroup is protected.")
+    ] = ()
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
@@ -330,12 +398,34 @@ class Protect(_Model):
 class Policy(_Model):
     """What is done for the cgroups that match."""
 
-    name: Annotated[str, PlainValidator(_parse_name), Field(examples=["batch"])]
-    match: Annotated[Match, Field(examples=["/batch.slice/*"])]
-    mode: Annotated[Mode, PlainValidator(_parse_choice(Mode))] = Mode.ENFORCE
-    reclaim: Annotated[Reclaim | None, Field(examples=["{start: 75%, stop: 70%}"])] = None
-    back_pressure: BackPressure | None = None
-    protect: Protect | None = None
+    name: Annotated[
+        str,
+        PlainValidator(_parse_name),
+        shapes.text(_NAME.pattern),
+        Field(description="What the policy is called in logs and metrics.", examples=["batch"]),
+    ]
+    match: Annotated[
+        Match,
+        Field(
+            description="Which cgroups it is for: the most specific match wins.", examples=["/batch.slice/*"]
+        ),
+    ]
+    mode: Annotated[
+        Mode,
+        PlainValidator(_parse_choice(Mode)),
+        shapes.choice(Mode),
+        Field(description="monitor decides and counts, and does nothing to the cgroups."),
+    ] = Mode.ENFORCE
+    reclaim: Annotated[
+        Reclaim | None,
+        Field(description="When and how to reclaim in the background.", examples=["{start: 75%, stop: 70%}"]),
+    ] = None
+    back_pressure: Annotated[
+        BackPressure | None, Field(description="Slow down tasks that outrun reclaim; needs reclaim.")
+    ] = None
+    protect: Annotated[
+        Protect | None, Field(description="Spare the cgroup while it is at work, and have others wait.")
+    ] = None
 
     @field_validator("reclaim", "back_pressure", "protect", mode="before")
     @classmethod
@@ -376,9 +466,13 @@ def usage_start(reclaim: Reclaim | None) -> Threshold | None:
 class Tls(_Model):
     """PEM files: what metrics are served with, and who signs the certificates that clients have to show."""
 
-    cert: Annotated[AFile, Field(examples=["/etc/reclaimd/metrics.pem"])]
-    key: Annotated[AFile, Field(examples=["/etc/reclaimd/metrics.key"])]
-    client_ca: AFile | None = None
+    cert: Annotated[
+        AFile, Field(description="The server's certificate.", examples=["/etc/reclaimd/metrics.pem"])
+    ]
+    key: Annotated[AFile, Field(description="Its private key.", examples=["/etc/reclaimd/metrics.key"])]
+    client_ca: Annotated[
+        AFile | None, Field(description="Who signs the certificates that clients have to show.")
+    ] = None
 
     @field_validator("client_ca", mode="before")
     @classmethod
@@ -389,9 +483,19 @@ class Tls(_Model):
 class Metrics(_Model):
     """Where metrics are served, how, and of how many cgroups at most."""
 
-    listen: Annotated[ListenAddress, _unless(ListenAddress, parse_listen)] = DEFAULT_LISTEN
-    tls: Tls | None = None
-    max_cgroups: Annotated[int, PlainValidator(_parse_max_cgroups)] = DEFAULT_MAX_CGROUPS
+    listen: Annotated[
+        ListenAddress,
+        _unless(ListenAddress, parse_listen),
+        shapes.text(r"(\[[^\[\]]*\]|[^:]*):[0-9]{1,5}", "127.0.0.1:19765", "[::1]:19765"),
+        Field(description="An IP address and a port."),
+    ] = DEFAULT_LISTEN
+    tls: Annotated[Tls | None, Field(description="Serve HTTPS.")] = None
+    max_cgroups: Annotated[
+        int,
+        PlainValidator(_parse_max_cgroups),
+        shapes.number(0, MAX_MAX_CGROUPS),
+        Field(description="Of more governed cgroups than these there are no metrics."),
+    ] = DEFAULT_MAX_CGROUPS
 
     @field_validator("tls", mode="before")
     @classmethod
@@ -402,16 +506,28 @@ class Metrics(_Model):
 class Log(_Model):
     """How the daemon logs."""
 
-    format: Annotated[LogFormat, PlainValidator(_parse_choice(LogFormat))] = LogFormat.AUTO
-    level: Annotated[LogLevel, PlainValidator(_parse_choice(LogLevel))] = LogLevel.INFO
+    format: Annotated[
+        LogFormat,
+        PlainValidator(_parse_choice(LogFormat)),
+        shapes.choice(LogFormat),
+        Field(description="auto is console on a terminal and json elsewhere."),
+    ] = LogFormat.AUTO
+    level: Annotated[
+        LogLevel,
+        PlainValidator(_parse_choice(LogLevel)),
+        shapes.choice(LogLevel),
+        Field(description="The least important lines that are logged."),
+    ] = LogLevel.INFO
 
 
 class Config(_Model):
     """A whole configuration."""
 
-    policies: Annotated[tuple[Policy, ...], Field(examples=["[]"])]
-    metrics: Metrics = Metrics()
-    log: Log = Log()
+    policies: Annotated[
+        tuple[Policy, ...], Field(description="What is done for which cgroups.", examples=["[]"])
+    ]
+    metrics: Annotated[Metrics, Field(description="Where and how metrics are served.")] = Metrics()
+    log: Annotated[Log, Field(description="How the daemon logs.")] = Log()
 
 
 def _not_empty(value: Any) -> Any:  # noqa: ANN401  whatever the file holds

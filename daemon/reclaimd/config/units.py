@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 from reclaimd.config.bad_value import BadValueError, describe, shown
 
-_BYTES_BY_UNIT = MappingProxyType({"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40})
-_MS_BY_UNIT = MappingProxyType({"ms": 1, "s": 1000})
+BYTES_BY_UNIT = MappingProxyType({"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40})
+MS_BY_UNIT = MappingProxyType({"ms": 1, "s": 1000})
 _MAX_DURATION_MS = 24 * 3600 * 1000
 
 #: Spellings from elsewhere, in lower case, and the unit that is most likely meant.
@@ -158,9 +158,9 @@ def parse_duration(value: object) -> Duration:
         BadValueError: the value is no duration, or not one of whole milliseconds above 0.
     """
     number, unit = _split(value, "a duration", "100ms or 1s")
-    if unit not in _MS_BY_UNIT:
-        raise _unknown_unit(unit, number, _MS_BY_UNIT, _DURATION_UNIT_MEANT)
-    duration_ms = Fraction(number) * _MS_BY_UNIT[unit]
+    if unit not in MS_BY_UNIT:
+        raise _unknown_unit(unit, number, MS_BY_UNIT, _DURATION_UNIT_MEANT)
+    duration_ms = Fraction(number) * MS_BY_UNIT[unit]
     if duration_ms.denominator != 1 or duration_ms == 0:
         raise BadValueError(
             f"{value} is not a whole number of milliseconds above 0", hint="write 1ms or more"
@@ -172,13 +172,19 @@ def parse_duration(value: object) -> Duration:
 
 def format_bytes(size_bytes: int) -> str:
     """Return a size in the largest unit that shows it exactly with at most three decimals."""
-    for unit, unit_bytes in reversed(tuple(_BYTES_BY_UNIT.items())):
+    for unit, unit_bytes in reversed(tuple(BYTES_BY_UNIT.items())):
         thousandths, rest = divmod(size_bytes * 1000, unit_bytes)
         if rest == 0 and size_bytes >= unit_bytes:
             whole, part = divmod(thousandths, 1000)
             decimals = f".{part:03}".rstrip("0") if part else ""
             return f"{whole}{decimals}{unit}"
     return f"{size_bytes}B"
+
+
+def format_duration(duration: Duration) -> str:
+    """Return for example "1.5s" or "100ms"."""
+    ms = duration.duration_ms
+    return f"{ms / 1000:g}s" if ms >= MS_BY_UNIT["s"] else f"{ms}ms"
 
 
 def _split(value: object, kind: str, examples: str) -> tuple[str, str]:
@@ -215,9 +221,9 @@ def _percent(number: str) -> Fraction:
 
 
 def _size(number: str, unit: str, text: str) -> Size:
-    if unit not in _BYTES_BY_UNIT:
-        raise _unknown_unit(unit, number, _BYTES_BY_UNIT, _SIZE_UNIT_MEANT)
-    size_bytes = Fraction(number) * _BYTES_BY_UNIT[unit]
+    if unit not in BYTES_BY_UNIT:
+        raise _unknown_unit(unit, number, BYTES_BY_UNIT, _SIZE_UNIT_MEANT)
+    size_bytes = Fraction(number) * BYTES_BY_UNIT[unit]
     if size_bytes.denominator != 1:
         raise BadValueError(f"{text} is not a whole number of bytes", hint=f"write {int(size_bytes)}B")
     if not 0 < size_bytes <= _MAX_BYTES:
@@ -230,8 +236,8 @@ def _unknown_unit(
 ) -> BadValueError:
     if likely := meant.get(unit.lower()):
         hint = f"write {number}{likely}"
-        if likely in _BYTES_BY_UNIT and likely != "B":
-            hint += f" (1{likely} is {_BYTES_BY_UNIT[likely]} bytes)"
+        if likely in BYTES_BY_UNIT and likely != "B":
+            hint += f" (1{likely} is {BYTES_BY_UNIT[likely]} bytes)"
     else:
         hint = f"the units are {', '.join(units)}"
     return BadValueError(f"'{unit}' is not a unit here", hint=hint)
