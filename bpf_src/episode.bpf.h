@@ -60,33 +60,37 @@ static __noinline void end_episode(__u64 cgroup_id, struct reclaimd_state *state
 	__sync_lock_test_and_set(&state->phase, RECLAIMD_IDLE);
 }
 
-static __always_inline void count_trigger(struct reclaimd_state *state, __u32 metric)
+static __always_inline void count_trigger(struct reclaimd_state *state, __u32 reason)
 {
-	metric &= RECLAIMD_MAX_METRICS - 1;
+	reason &= RECLAIMD_MAX_METRICS - 1;
 	__sync_fetch_and_add(&state->counters.triggers, 1);
-	__sync_fetch_and_add(&state->counters.started_for[metric], 1);
+	__sync_fetch_and_add(&state->counters.started_for[reason], 1);
 }
 
-/* Begin an episode, unless one runs or it is too early for another. */
-static __noinline void start_episode(__u64 cgroup_id, struct reclaimd_rule *rule,
-				     struct reclaimd_state *state, __u32 why, __u64 usage_pages)
+/* What begins an episode. */
+struct cause {
+	__u64 metric; /* or RECLAIMD_REQUESTED */
+	__u64 value;
+	__u64 usage_pages;
+	__u64 requested_pages; /* 0: it goes on until the rule's stop holds */
+};
+
+/* Begin an episode; -EBUSY if one runs. */
+static __always_inline int begin_episode(__u64 cgroup_id, struct reclaimd_rule *rule,
+					 struct reclaimd_state *state, const struct cause *cause)
 {
 	__u64 now_ns = bpf_ktime_get_ns();
-	__u32 place = first_of(why) & (RECLAIMD_MAX_CONDITIONS - 1);
-	__u32 metric = rule->start.conditions[place].metric;
-	int i;
+	int i, err;
 
-	if (now_ns < state->not_before_ns)
-		return;
 	if (__sync_val_compare_and_swap(&state->phase, RECLAIMD_IDLE, RECLAIMD_STARTING))
-		return;
+		return -EBUSY;
 
 	state->started_ns = now_ns;
 	state->last_pass_ns = now_ns;
-	state->started_usage_pages = usage_pages;
-	state->started_metric = metric;
-	state->started_value = metric == RECLAIMD_USAGE ? usage_pages :
-							  state->start_windows[place].value;
+	state->started_usage_pages = cause->usage_pages;
+	state->started_metric = cause->metric;
+	state->started_value = cause->value;
+	state->requested_pages = cause->requested_pages;
 	state->passes = 0;
 	state->pages_asked = 0;
 	state->pages_reclaimed = 0;
@@ -97,17 +101,36 @@ static __noinline void start_episode(__u64 cgroup_id, struct reclaimd_rule *rule
 		state->stop_windows[i].started_ns = 0;
 
 	if (rule->flags & RECLAIMD_MONITOR) {
-		count_trigger(state, metric);
-		end_episode(cgroup_id, state, RECLAIMD_MONITORED, 0, usage_pages);
-		return;
+		count_trigger(state, cause->metric);
+		end_episode(cgroup_id, state, RECLAIMD_MONITORED, 0, cause->usage_pages);
+		return 0;
 	}
 	__sync_lock_test_and_set(&state->phase, RECLAIMD_RUNNING);
-	if (bpf_wq_start(&state->work, 0)) {
+	err = bpf_wq_start(&state->work, 0);
+	if (err) {
 		__sync_fetch_and_add(&state->counters.start_failures, 1);
 		__sync_lock_test_and_set(&state->phase, RECLAIMD_IDLE);
-		return;
+		return err;
 	}
-	count_trigger(state, metric);
+	count_trigger(state, cause->metric);
+	return 0;
+}
+
+/* Begin an episode for what start's conditions say, unless one runs or it is too early for another. */
+static __noinline void start_episode(__u64 cgroup_id, struct reclaimd_rule *rule,
+				     struct reclaimd_state *state, __u32 why, __u64 usage_pages)
+{
+	__u32 place = first_of(why) & (RECLAIMD_MAX_CONDITIONS - 1);
+	struct cause cause = {
+		.metric = rule->start.conditions[place].metric,
+		.usage_pages = usage_pages,
+	};
+
+	if (bpf_ktime_get_ns() < state->not_before_ns)
+		return;
+	cause.value = cause.metric == RECLAIMD_USAGE ? usage_pages :
+						       state->start_windows[place].value;
+	begin_episode(cgroup_id, rule, state, &cause);
 }
 
 /* What of this second's rate and CPU time is left: pages to ask for, or 0 and how long to wait. */
@@ -170,13 +193,20 @@ static __always_inline void count_pass(struct reclaimd_state *state, __u64 asked
 	}
 }
 
-/* End the episode if stop holds. */
+/* End the episode if stop holds, or if it has brought what was requested. */
 static __always_inline bool stop_if_due(__u64 id, struct reclaimd_rule *rule,
 					struct reclaimd_state *state, struct mem_cgroup *memcg)
 {
 	__u64 now_ns = bpf_ktime_get_ns();
 	__u32 why, place;
 
+	if (state->requested_pages) {
+		if (state->pages_reclaimed < state->requested_pages)
+			return false;
+		end_episode(id, state, RECLAIMD_RECLAIMED, state->pages_reclaimed,
+			    memcg_usage_pages(memcg));
+		return true;
+	}
 	state->readings[RECLAIMD_USAGE] = memcg_usage_pages(memcg);
 	state->readings[RECLAIMD_RECLAIMED] = state->pages_reclaimed;
 	state->readings[RECLAIMD_AFTER] = now_ns - state->started_ns;
@@ -215,7 +245,10 @@ static __always_inline __u64 continue_episode(__u64 id, struct mem_cgroup *memcg
 		return NEXT_NOTHING;
 	}
 	asked_pages = min_u64(rule->pass_pages, usage_pages - rule->floor_pages);
-	if (usage_pages > rule->aim_pages)
+	if (state->requested_pages > state->pages_reclaimed)
+		asked_pages = min_u64(asked_pages,
+				      state->requested_pages - state->pages_reclaimed);
+	else if (usage_pages > rule->aim_pages)
 		asked_pages = min_u64(asked_pages, usage_pages - rule->aim_pages);
 	asked_pages = min_u64(asked_pages,
 			      budget_left(rule, state, bpf_ktime_get_ns(), &wait_ns));

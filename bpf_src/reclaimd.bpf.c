@@ -18,6 +18,12 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#define MSEC_PER_SEC 1000ULL
+#define CLOCK_MONOTONIC 1
+#define ENOENT 2
+#define EBUSY 16
+#define EINVAL 22
+
 #include "reclaimd.h"
 #include "compat.bpf.h"
 #include "memcg.bpf.h"
@@ -25,10 +31,6 @@
 #include "measure.bpf.h"
 #include "maps.bpf.h"
 #include "episode.bpf.h"
-
-#define MSEC_PER_SEC 1000ULL
-#define CLOCK_MONOTONIC 1
-#define ENOENT 2
 
 struct cgroup *bpf_cgroup_from_id(u64 cgid) __ksym;
 void bpf_cgroup_release(struct cgroup *cgrp) __ksym;
@@ -378,6 +380,38 @@ int reclaimd_prepare(struct reclaimd_prepare_args *args)
 	if (err)
 		return err;
 	return bpf_wq_set_callback(&state->work, do_work, 0);
+}
+
+/* Begins an episode that reclaims so much, if it can. Run by user space. */
+SEC("syscall")
+int reclaimd_request(struct reclaimd_request_args *args)
+{
+	__u64 id = args->cgroup_id;
+	struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &id);
+	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &id);
+	struct cause cause = {
+		.metric = RECLAIMD_REQUESTED,
+		.value = args->pages,
+		.requested_pages = args->pages,
+	};
+	struct mem_cgroup *memcg;
+	struct cgroup *cgrp;
+
+	if (!rule || !state)
+		return -ENOENT;
+	/* The rule of a cgroup that is only protected or throttled. */
+	if (!rule->pass_pages || !args->pages)
+		return -EINVAL;
+	cgrp = bpf_cgroup_from_id(id);
+	if (!cgrp)
+		return -ENOENT;
+	memcg = bpf_get_mem_cgroup(&cgrp->self);
+	if (memcg) {
+		cause.usage_pages = memcg_usage_pages(memcg);
+		bpf_put_mem_cgroup(memcg);
+	}
+	bpf_cgroup_release(cgrp);
+	return begin_episode(id, rule, state, &cause);
 }
 
 char LICENSE[] SEC("license") = "GPL";

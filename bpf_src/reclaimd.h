@@ -135,7 +135,7 @@ struct reclaimd_counters {
 	__u64 protections;    /* times that protection began */
 	__u64 ticks;	      /* measurements */
 	__u64 start_failures; /* work that could not be queued */
-	__u64 started_for[RECLAIMD_MAX_METRICS]; /* triggers, by what made start true */
+	__u64 started_for[RECLAIMD_MAX_METRICS]; /* triggers, by why */
 	__u64 ended_for[RECLAIMD_MAX_REASONS];	 /* episodes, by why they ended */
 	struct reclaimd_times durations;    /* of episodes, those that are only monitored aside */
 	struct reclaimd_times first_passes; /* from the trigger to where the first pass began */
@@ -173,6 +173,7 @@ struct reclaimd_state {
 	__u64 started_usage_pages;
 	__u64 started_metric;	/* what began it, and its value then */
 	__u64 started_value;
+	__u64 requested_pages;	/* it stops once it has reclaimed these, 0: when the rule says */
 	__u64 passes;
 	__u64 pages_asked;
 	__u64 pages_reclaimed;
@@ -197,6 +198,11 @@ struct reclaimd_state {
 	struct bpf_wq work;
 };
 
+/* Why an episode began: a metric of start, or this; below RECLAIMD_MAX_METRICS. */
+enum reclaimd_start_reason {
+	RECLAIMD_REQUESTED = 15, /* user space asked for it */
+};
+
 /* Why an episode ended: a metric of stop, or one of these. */
 enum reclaimd_stop_reason {
 	RECLAIMD_NO_PROGRESS = 16,
@@ -217,8 +223,8 @@ struct reclaimd_event {
 	__u64 kind;
 	__u64 cgroup_id;
 	__u64 episode; /* counts the episodes of that cgroup */
-	__u64 start_metric;
-	__u64 start_value; /* in the unit of its condition */
+	__u64 start_metric; /* or RECLAIMD_REQUESTED */
+	__u64 start_value; /* in the unit of its condition, or the pages requested */
 	__u64 reason;
 	__u64 stop_value; /* of the metric that is the reason */
 	__u64 started_ns;
@@ -235,6 +241,12 @@ struct reclaimd_event {
 /* Argument of the program reclaimd_prepare. */
 struct reclaimd_prepare_args {
 	__u64 cgroup_id;
+};
+
+/* Argument of the program reclaimd_request. */
+struct reclaimd_request_args {
+	__u64 cgroup_id;
+	__u64 pages;
 };
 
 #endif /* RECLAIMD_H */

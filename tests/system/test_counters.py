@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.backend.base import Counters, EpisodeEnded, StopReason, Times
+from reclaimd.backend.base import Counters, EpisodeEnded, StartReason, StopReason, Times
 from reclaimd.backend.bpf import BpfBackend
-from reclaimd.config.metric import Metric
 from tests.kernel.cgroups import Cgroup, Charger, until
 from tests.system.rules import MIB_PAGES, between, rule
 
@@ -33,7 +32,7 @@ def _number(times: Times) -> int:
 
 def test_triggers_are_counted_by_what_they_were_for(counted: Counters) -> None:
     assert counted.triggers
-    assert counted.started_for == {Metric.USAGE: counted.triggers}
+    assert counted.started_for == {StartReason.USAGE: counted.triggers}
 
 
 def test_episodes_are_counted_by_why_they_ended(counted: Counters) -> None:

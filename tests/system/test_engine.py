@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.backend.base import EpisodeEnded, StopReason
+from reclaimd.backend.base import EpisodeEnded, StartReason, StopReason
 from reclaimd.backend.bpf import BpfBackend
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode
@@ -100,7 +100,7 @@ def test_each_condition_alone_starts_an_episode(
     backend.apply([rule(leaf, Reclaim(all_of(condition), all_of(Condition(Metric.AFTER, NS_PER_MS))))])
     load(leaf, disk)
     event = _next_ended(backend)
-    assert event.started_for is condition.metric
+    assert event.started_for.value == condition.metric.value
     assert event.start_value >= condition.bound
 
 
@@ -205,7 +205,7 @@ def test_all_waits_for_each_of_its_conditions(backend: BpfBackend, leaf: Cgroup,
         assert not backend.stats()[leaf.cgroup_id].triggers
         charger.anon(8 * MIB_PAGES)
         event = _next_ended(backend)
-    assert event.started_for is Metric.USAGE
+    assert event.started_for is StartReason.USAGE
     assert event.start_value >= 8 * MIB_PAGES
 
 
@@ -214,7 +214,7 @@ def test_any_waits_for_the_first_of_its_conditions(backend: BpfBackend, leaf: Cg
     backend.apply([rule(leaf, Reclaim(start, all_of(usage(6))))])
     with Charger(leaf) as charger:
         charger.file(disk / "file", 9 * MIB_PAGES)
-        assert _next_ended(backend).started_for is Metric.USAGE
+        assert _next_ended(backend).started_for is StartReason.USAGE
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,25 @@ from enum import StrEnum
 from typing import Protocol
 
 from reclaimd.config.metric import Metric
+from reclaimd.errors import ReclaimdError
 from reclaimd.policy.rule import Rule
+
+
+class StartReason(StrEnum):
+    """Why an episode began: the metric whose start condition came true, or REQUESTED: somebody asked for it."""
+
+    USAGE = "usage"
+    PSI_SOME = "psi_some"
+    PSI_FULL = "psi_full"
+    PGFAULTS = "pgfaults"
+    REFAULTS = "refaults"
+    REFAULTS_ANON = "refaults_anon"
+    REFAULTS_FILE = "refaults_file"
+    EVENTS_HIGH = "events_high"
+    EVENTS_MAX = "events_max"
+    EVENTS_OOM = "events_oom"
+    SWAP_FREE = "swap_free"
+    REQUESTED = "requested"
 
 
 class StopReason(StrEnum):
@@ -75,7 +93,7 @@ class Counters:
         protections: times that protection began.
         ticks: how often what charges cannot see was measured.
         start_failures: work that could not be queued.
-        started_for: triggers, by what made start true; what never did is left out.
+        started_for: triggers, by why; what never was a reason is left out.
         ended_for: episodes, by why they ended, likewise.
         durations: how long episodes took; those that are only monitored are left out.
         first_passes: from triggers to where the first pass began.
@@ -98,7 +116,7 @@ class Counters:
     protections: int = 0
     ticks: int = 0
     start_failures: int = 0
-    started_for: Mapping[Metric, int] = field(default_factory=dict)
+    started_for: Mapping[StartReason, int] = field(default_factory=dict)
     ended_for: Mapping[StopReason, int] = field(default_factory=dict)
     durations: Times = Times()
     first_passes: Times = Times()
@@ -112,8 +130,8 @@ class EpisodeEnded:
     `episode` counts the episodes of this cgroup. started_ns and ended_ns are CLOCK_MONOTONIC;
     reclaim_ns is the part of the time in between that was spent inside passes. start_value and
     stop_value are what was measured then, in the unit of reclaimd.policy.rule.Condition.bound; for
-    the reasons that are no metric, stop_value is the number of passes without progress (NO_PROGRESS),
-    pages (FLOOR), or 0.
+    REQUESTED, start_value is the pages asked for. For the stop reasons that are no metric, stop_value is
+    the number of passes without progress (NO_PROGRESS), pages (FLOOR), or 0.
     """
 
     cgroup_id: int
@@ -126,7 +144,7 @@ class EpisodeEnded:
     pages_reclaimed: int
     usage_started_pages: int
     usage_ended_pages: int
-    started_for: Metric
+    started_for: StartReason
     start_value: int
     reason: StopReason
     stop_value: int
@@ -147,6 +165,10 @@ class ProtectionBegan:
     cgroup_id: int
     metric: Metric
     value: int
+
+
+class RefusedError(ReclaimdError):
+    """The backend will not reclaim from this cgroup now; says why."""
 
 
 Event = EpisodeEnded | CgroupGone | ProtectionBegan
@@ -178,6 +200,15 @@ class Backend(Protocol):
 
     def events(self) -> list[Event]:
         """Return what happened since the last call; never blocks."""
+
+    def reclaim(self, cgroup_id: int, pages: int) -> None:
+        """Begin an episode that ends once it has reclaimed so much, if not before for want of progress or at the floor.
+
+        It is bounded, counted and reported as any other, and may come before a pause between episodes is over.
+
+        Raises:
+            RefusedError: the cgroup has no rule that reclaims, or an episode is under way.
+        """
 
     def stats(self) -> dict[int, Counters]:
         """Return the counters of all rules in force, by cgroup id."""

@@ -34,6 +34,12 @@ class MetricCode(IntEnum):
     AFTER = 12
 
 
+class StartCode(IntEnum):
+    """``enum reclaimd_start_reason``: what an episode may begin for besides a metric of start."""
+
+    REQUESTED = 15
+
+
 class StopCode(IntEnum):
     """``enum reclaimd_stop_reason``: what an episode may end for besides a metric of stop."""
 
@@ -205,6 +211,7 @@ class StateValue(ctypes.Structure):
         ("started_usage_pages", ctypes.c_uint64),
         ("started_metric", ctypes.c_uint64),
         ("started_value", ctypes.c_uint64),
+        ("requested_pages", ctypes.c_uint64),
         ("passes", ctypes.c_uint64),
         ("pages_asked", ctypes.c_uint64),
         ("pages_reclaimed", ctypes.c_uint64),
@@ -257,6 +264,12 @@ class PrepareArgs(ctypes.Structure):
     _fields_ = (("cgroup_id", ctypes.c_uint64),)
 
 
+class RequestArgs(ctypes.Structure):
+    """``struct reclaimd_request_args``."""
+
+    _fields_ = (("cgroup_id", ctypes.c_uint64), ("pages", ctypes.c_uint64))
+
+
 #: struct tag -> mirror, for require_same_layout().
 SHARED = {
     "reclaimd_rule": RuleValue,
@@ -264,4 +277,5 @@ SHARED = {
     "reclaimd_state": StateValue,
     "reclaimd_event": EventRecord,
     "reclaimd_prepare_args": PrepareArgs,
+    "reclaimd_request_args": RequestArgs,
 }

@@ -8,8 +8,7 @@ does not have is left out, as each sample costs the daemon and Prometheus alike.
 from collections.abc import Callable, Iterable
 from mmap import PAGESIZE as PAGE_BYTES
 
-from reclaimd.backend.base import TIME_BOUNDS_NS, Counters, StopReason, Times
-from reclaimd.config.metric import Metric
+from reclaimd.backend.base import TIME_BOUNDS_NS, Counters, StartReason, StopReason, Times
 from reclaimd.config.models import Mode
 from reclaimd.policy.rule import Rule
 from reclaimd.service.family import NS_PER_S, ByLabel, Family, Governed, Histogram, Kind, Number
@@ -90,8 +89,10 @@ def _episodes(governed: Governed) -> Iterable[tuple[str, float]]:
     return {**dict.fromkeys(_ends(governed.rule), 0), **governed.counters.ended_for}.items()
 
 
-def _starts(rule: Rule) -> tuple[Metric, ...]:
-    return tuple(condition.metric for condition in rule.reclaim.start.conditions) if rule.reclaim else ()
+def _starts(rule: Rule) -> tuple[StartReason, ...]:
+    if rule.reclaim is None:
+        return ()
+    return tuple(StartReason[condition.metric.name] for condition in rule.reclaim.start.conditions)
 
 
 def _ends(rule: Rule) -> tuple[StopReason, ...]:

@@ -99,6 +99,15 @@ class Ledger:
             self._backend.apply(rules)
             self._replace({rule.cgroup_id: rule for rule in rules})
 
+    def reclaim(self, cgroup_id: int, pages: int) -> None:
+        """Begin an episode that ends once it has reclaimed so much, if not before.
+
+        Raises:
+            RefusedError: the cgroup has no rule that reclaims, or an episode is under way.
+        """
+        with self._lock:
+            self._backend.reclaim(cgroup_id, pages)
+
     def pollables(self) -> list[int]:
         """Return the fds to wait on; changes with each apply() and take_events()."""
         with self._lock:

@@ -32,6 +32,7 @@ def constant(name: str) -> int:
     ("tag", "prefix", "mirror"),
     [
         ("reclaimd_metric", PREFIX, layout.MetricCode),
+        ("reclaimd_start_reason", PREFIX, layout.StartCode),
         ("reclaimd_stop_reason", PREFIX, layout.StopCode),
         ("reclaimd_rule_flags", PREFIX, layout.RuleFlag),
         ("reclaimd_protect_as", f"{PREFIX}PROTECT_", layout.ProtectCode),

@@ -7,8 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from reclaimd.backend.base import CgroupGone, Counters, EpisodeEnded, Event, StopReason
-from reclaimd.config.metric import Metric
+from reclaimd.backend.base import (
+    CgroupGone,
+    Counters,
+    EpisodeEnded,
+    Event,
+    RefusedError,
+    StartReason,
+    StopReason,
+)
 from reclaimd.errors import HostError
 from reclaimd.policy.rule import Rule
 
@@ -26,6 +33,8 @@ class MemoryBackend:
         self.rules: dict[int, Rule] = {}
         self.applied: list[list[Rule]] = []
         self.counts: dict[int, Counters] = {}
+        #: Cgroup id and pages of each reclaim() so far.
+        self.requests: list[tuple[int, int]] = []
         self.dropped = 0
         self.closed = False
         # Called with the rules before they are taken; raises HostError to refuse them.
@@ -60,6 +69,14 @@ class MemoryBackend:
                     self.rules.pop(event.cgroup_id, None)
             self._changed.notify_all()
             return events
+
+    def reclaim(self, cgroup_id: int, pages: int) -> None:
+        """Note what was asked for; the test tells of the episode."""
+        if cgroup_id not in self.rules:
+            raise RefusedError("the cgroup has no rule")
+        with self._changed:
+            self.requests.append((cgroup_id, pages))
+            self._changed.notify_all()
 
     def stats(self) -> dict[int, Counters]:
         """Return the counts of the rules in force."""
@@ -122,7 +139,7 @@ def episode(cgroup_id: int, reason: StopReason = StopReason.USAGE, number: int =
         pages_reclaimed=512,
         usage_started_pages=6144,
         usage_ended_pages=5632,
-        started_for=Metric.USAGE,
+        started_for=StartReason.USAGE,
         start_value=6144,
         reason=reason,
         stop_value=5632,

@@ -7,13 +7,19 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
-from reclaimd.backend.base import CgroupGone, Counters, Event
+from reclaimd.backend.base import CgroupGone, Counters, Event, RefusedError
 from reclaimd.backend.bpf.attachments import Attachments, topmost
 from reclaimd.backend.bpf.programs import Programs
 from reclaimd.backend.bpf.records import counters, event
 from reclaimd.backend.bpf.rule_value import rule_value
 from reclaimd.errors import HostError
 from reclaimd.policy.rule import Rule
+
+_REFUSALS = {
+    errno.ENOENT: "the cgroup has no rule",
+    errno.EINVAL: "its policy does not reclaim",
+    errno.EBUSY: "an episode is under way",
+}
 
 
 class BpfBackend:
@@ -85,6 +91,17 @@ class BpfBackend:
         for cgroup_id in gone:
             self._rules.pop(cgroup_id, None)
         return events
+
+    def reclaim(self, cgroup_id: int, pages: int) -> None:
+        """Begin an episode that ends once it has reclaimed so much, if not before.
+
+        Raises:
+            RefusedError: the cgroup has no rule that reclaims, or an episode is under way.
+        """
+        try:
+            self._programs.request(cgroup_id, pages)
+        except OSError as error:
+            raise RefusedError(_REFUSALS.get(error.errno or 0, str(error))) from error
 
     def stats(self) -> dict[int, Counters]:
         """The counters of all rules in force, by cgroup id."""

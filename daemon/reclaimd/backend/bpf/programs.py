@@ -10,7 +10,7 @@ from typing import Self
 
 from reclaimd.errors import HostError
 from reclaimd.kernel.gfp import gfp_kernel
-from reclaimd.kernel.layout import SHARED, EventRecord, PrepareArgs, RuleValue, StateValue
+from reclaimd.kernel.layout import SHARED, EventRecord, PrepareArgs, RequestArgs, RuleValue, StateValue
 from reclaimd.kernel.maps import UpdateFlag
 from reclaimd.kernel.mirror import require_same_layout
 from reclaimd.kernel.object import BpfObject, BpfObjectError
@@ -29,6 +29,7 @@ class Programs:
         self.rules = loaded.map("rules").typed(ctypes.c_uint64, RuleValue)
         self.states = loaded.map("states").typed(ctypes.c_uint64, StateValue)
         self._prepare = loaded.program("reclaimd_prepare")
+        self._request = loaded.program("reclaimd_request")
         self._events = RingBuffer(loaded.map("events"))
         self._dropped = loaded.variable("dropped_events", ctypes.c_uint64)
         self._ungoverned = loaded.variable("ungoverned_charges", ctypes.c_uint64)
@@ -72,6 +73,17 @@ class Programs:
         if status:
             self.states.delete(ctypes.c_uint64(cgroup_id))
             raise OSError(-status, f"reclaimd_prepare: {os.strerror(-status)}")
+
+    def request(self, cgroup_id: int, pages: int) -> None:
+        """Begin an episode that reclaims so much.
+
+        Raises:
+            OSError: ENOENT: the cgroup has no rule, or is gone; EINVAL: the rule does not reclaim; EBUSY: an
+                episode runs.
+        """
+        status = self._request.run(RequestArgs(cgroup_id, pages))
+        if status:
+            raise OSError(-status, f"reclaimd_request: {os.strerror(-status)}")
 
     def event_fd(self) -> int:
         """Polls readable while there are events."""

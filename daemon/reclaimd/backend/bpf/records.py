@@ -9,6 +9,7 @@ from reclaimd.backend.base import (
     EpisodeEnded,
     Event,
     ProtectionBegan,
+    StartReason,
     StopReason,
     Times,
 )
@@ -18,11 +19,17 @@ from reclaimd.kernel.layout import (
     EventKind,
     EventRecord,
     MetricCode,
+    StartCode,
     StopCode,
     TimesValue,
 )
 
 _METRICS = {int(code): Metric[code.name] for code in MetricCode}
+_STARTS = {
+    int(code): StartReason[code.name]
+    for code in (*MetricCode, *StartCode)
+    if code.name in StartReason.__members__
+}
 _REASONS = {int(code): StopReason[code.name] for code in (*MetricCode, *StopCode)}
 
 #: The counters that are plain numbers; they are called the same on both sides.
@@ -42,7 +49,7 @@ def counters(value: CountersValue) -> Counters:
     """A state's counters."""
     return Counters(
         **{name: getattr(value, name) for name in _NUMBERS},
-        started_for={_METRICS[code]: count for code, count in enumerate(value.started_for) if count},
+        started_for={_STARTS[code]: count for code, count in enumerate(value.started_for) if count},
         ended_for={_REASONS[code]: count for code, count in enumerate(value.ended_for) if count},
         durations=_times(value.durations),
         first_passes=_times(value.first_passes),
@@ -66,7 +73,7 @@ def _episode(record: EventRecord) -> EpisodeEnded:
         pages_reclaimed=record.pages_reclaimed,
         usage_started_pages=record.started_usage_pages,
         usage_ended_pages=record.ended_usage_pages,
-        started_for=_METRICS[record.start_metric],
+        started_for=_STARTS[record.start_metric],
         start_value=record.start_value,
         reason=_REASONS[record.reason],
         stop_value=record.stop_value,

@@ -11,13 +11,14 @@ from reclaimd.backend.base import (
     Counters,
     EpisodeEnded,
     ProtectionBegan,
+    StartReason,
     StopReason,
     Times,
 )
 from reclaimd.backend.bpf.records import counters, event
 from reclaimd.config.metric import Metric
 from reclaimd.kernel import layout
-from reclaimd.kernel.layout import CountersValue, EventKind, EventRecord, MetricCode, StopCode
+from reclaimd.kernel.layout import CountersValue, EventKind, EventRecord, MetricCode, StartCode, StopCode
 
 
 def episode(**members: int) -> EpisodeEnded:
@@ -35,9 +36,17 @@ def test_every_reason_can_be_told() -> None:
     assert {code.name for code in [*MetricCode, *StopCode]} == set(StopReason.__members__)
 
 
-@pytest.mark.parametrize("code", MetricCode)
-def test_every_metric_can_start_an_episode(code: MetricCode) -> None:
-    assert episode(start_metric=code).started_for is Metric[code.name]
+#: Only stop can ask for these.
+OF_STOP = {MetricCode.RECLAIMED, MetricCode.AFTER}
+
+
+@pytest.mark.parametrize("code", [*(set(MetricCode) - OF_STOP), *StartCode])
+def test_every_start_has_its_name(code: MetricCode | StartCode) -> None:
+    assert episode(start_metric=code).started_for is StartReason[code.name]
+
+
+def test_every_start_can_be_told() -> None:
+    assert {code.name for code in [*(set(MetricCode) - OF_STOP), *StartCode]} == set(StartReason.__members__)
 
 
 def test_every_metric_has_a_code() -> None:
@@ -45,7 +54,8 @@ def test_every_metric_has_a_code() -> None:
 
 
 def test_reasons_and_metrics_share_no_number() -> None:
-    assert not {int(code) for code in MetricCode} & {int(code) for code in StopCode}
+    codes = [*MetricCode, *StartCode, *StopCode]
+    assert len({int(code) for code in codes}) == len(codes)
 
 
 def test_an_episode_is_told_in_full() -> None:
@@ -78,7 +88,7 @@ def test_an_episode_is_told_in_full() -> None:
         pages_reclaimed=11,
         usage_started_pages=6,
         usage_ended_pages=8,
-        started_for=Metric.PSI_SOME,
+        started_for=StartReason.PSI_SOME,
         start_value=2,
         reason=StopReason.NO_PROGRESS,
         stop_value=3,
@@ -108,7 +118,9 @@ def test_triggers_are_told_by_what_they_were_for() -> None:
     value = CountersValue()
     value.started_for[MetricCode.PSI_FULL] = 2
     value.started_for[MetricCode.USAGE] = 3
-    assert counters(value).started_for == {Metric.USAGE: 3, Metric.PSI_FULL: 2}
+    value.started_for[StartCode.REQUESTED] = 4
+    expected = {StartReason.USAGE: 3, StartReason.PSI_FULL: 2, StartReason.REQUESTED: 4}
+    assert counters(value).started_for == expected
 
 
 def test_episodes_are_told_by_why_they_ended() -> None:
