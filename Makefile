@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 RUNS ?= 5
+MODES ?=
+WORKLOADS ?=
 KERNEL ?= lab
 INIT ?= agent
 KERNEL_CONFIG ?=
@@ -15,13 +17,16 @@ READY := $(VENV)/ready-$(shell sha256sum pyproject.toml | cut -c 1-16)
 SOURCES := daemon tests kernel_patches
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-debug check lint types unit host bpf vm check-patches kernel-deb clean
+.PHONY: help demo bench test test-debug check lint types unit host bpf vm check-patches kernel-deb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## the experiment, without and with reclaimd, RUNS times each (5)
 	$(VENV)/bin/python -m tests.bench.demo --runs $(RUNS)
+
+bench: $(READY) ## side by side with what else reclaims; RUNS, MODES and WORKLOADS choose (all, 5 times)
+	$(VENV)/bin/python -m tests.bench.bench --runs $(RUNS) --modes $(MODES) --workloads $(WORKLOADS)
 
 test: lint types bpf ## everything: lint, types, unit tests, kernel and system tests in the VM
 	$(VENV)/bin/pytest tests/unit tests/lab tests/kernel tests/system tests/service

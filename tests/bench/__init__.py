@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The demo: one workload in one small cgroup, without and with reclaimd, measured in the lab's VM."""
+"""The demo and the benchmark: workloads in small cgroups, without and with reclaimd and others, in the lab's VM."""

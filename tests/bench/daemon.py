@@ -24,28 +24,35 @@ PAGE_BYTES = 4096
 
 
 class DaemonError(Exception):
-    """The daemon did not do what the demo needs; the message ends with what it logged last."""
+    """The daemon did not do what the runs need; the message ends with what it logged last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the daemon counted for one cgroup."""
+    """What the daemon counted for some cgroups; *cpu_s* is the CPU time of the kernel's workers."""
 
-    episodes: int
-    passes: int
-    pages_reclaimed: int
+    episodes: int = 0
+    passes: int = 0
+    pages_reclaimed: int = 0
+    delays: int = 0
+    delay_s: float = 0.0
+    cpu_s: float = 0.0
 
 
-NOTHING = Totals(0, 0, 0)
+def totals(series: Sequence[exposition.Series], cgroups: Sequence[str]) -> Totals:
+    """Add up the counters of *cgroups* (paths below the cgroup2 root) in a scrape."""
 
+    def counted(name: str) -> float:
+        return sum(exposition.total(series, f"reclaimd_{name}_total", cgroup=one) or 0 for one in cgroups)
 
-def totals(series: Sequence[exposition.Series], cgroup: str) -> Totals:
-    """Pick the counters of *cgroup* (its path below the cgroup2 root) out of a scrape."""
-    names = ("reclaimd_episodes_total", "reclaimd_passes_total", "reclaimd_reclaimed_bytes_total")
-    episodes, passes, reclaimed_bytes = (
-        int(exposition.total(series, name, cgroup=cgroup) or 0) for name in names
+    return Totals(
+        episodes=int(counted("episodes")),
+        passes=int(counted("passes")),
+        pages_reclaimed=int(counted("reclaimed_bytes")) // PAGE_BYTES,
+        delays=int(counted("delays")),
+        delay_s=counted("delay_seconds"),
+        cpu_s=counted("reclaim_cpu_seconds"),
     )
-    return Totals(episodes, passes, reclaimed_bytes // PAGE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,13 @@ class Daemon:
         self._process = process
         self._setup = setup
 
-    def wait_until_in_force(self, cgroup: str) -> None:
-        """Wait until a rule for *cgroup* is in force.
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
+    def wait_until_in_force(self, cgroups: Sequence[str]) -> None:
+        """Wait until a rule for each of *cgroups* is in force.
 
         Raises:
             DaemonError: the daemon ended, or is not that far after START_LIMIT_S.
@@ -78,10 +90,11 @@ class Daemon:
                 series = self._scrape()
             except OSError:
                 series = []  # it does not listen yet
-            if exposition.total(series, "reclaimd_start_bytes", cgroup=cgroup) is not None:
+            governed = {one.labels["cgroup"] for one in series if one.name == "reclaimd_start_bytes"}
+            if governed.issuperset(cgroups):
                 return
             time.sleep(POLL_INTERVAL_S)
-        raise self._error(f"has no rule for {cgroup} in force after {START_LIMIT_S:g} s")
+        raise self._error(f"has no rules for {', '.join(cgroups)} in force after {START_LIMIT_S:g} s")
 
     def wait_until_idle(self) -> None:
         """Wait until the daemon has done what there was to do: its CPU time is not the workload's.
@@ -102,10 +115,10 @@ class Daemon:
         stat = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return stat[11], stat[12]
 
-    def totals(self, cgroup: str) -> Totals:
-        """Return what the daemon counted for *cgroup* so far."""
+    def totals(self, cgroups: Sequence[str]) -> Totals:
+        """Return what the daemon counted for *cgroups* so far."""
         try:
-            return totals(self._scrape(), cgroup)
+            return totals(self._scrape(), cgroups)
         except OSError as error:
             raise self._error(f"does not answer a scrape ({error})") from error
 

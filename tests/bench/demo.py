@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The demo's side on the host: `python3 -m tests.bench.demo`.
+"""The demo: `python3 -m tests.bench.demo`, two of the benchmark's modes and three of its workloads.
 
 Boots the lab's VM, has the guest make every run, and shows what came of it: a line as each run ends, a table,
 what the runs must show and whether they do, build/demo/report.json and build/demo/timeline.png.
@@ -10,119 +10,63 @@ not be made; 2 for a wrong command line; 125 when the VM was lost; 126 when the 
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from kernel_patches.kernel import Variant
-from reclaimd.errors import ReclaimdError
-from tests.bench.experiment import FILE_64, LIMIT_MIB, Mode, cases
-from tests.bench.report import Measurement, measurement_from_line, report_json
-from tests.bench.shipped import CONFIG, Shipped, Threshold, read_shipped
-from tests.bench.table import progress_line, table
+from tests.bench.experiment import DEMO_MODES, DEMO_WORKLOADS, FILE_64
+from tests.bench.report import Measurement, Run, Skip, report_json
+from tests.bench.shipped import CONFIG, Threshold, read_shipped
+from tests.bench.table import DEMO_TITLES, by_workload, progress_line
 from tests.bench.timeline import draw, typical
 from tests.bench.verdict import checks, failed
+from tests.bench.vm_runs import Plan, exit_status, fresh_directory, make_runs, positive
 from tests.lab import CHECKOUT
-from tests.lab.channel import Kind, complaint_from_json
-from tests.lab.errors import KernelComplaintError, LabError, VmLostError
 from tests.lab.lab import machine
-from tests.lab.vm import Vm, forward, run_directory
+from tests.lab.vm import Vm, run_directory
 
 OUTPUT = CHECKOUT / "build" / "demo"
 REPORT = OUTPUT / "report.json"
 PICTURE = OUTPUT / "timeline.png"
 DAEMON_LOG = OUTPUT / "reclaimd.log"
-PROGRAMS = CHECKOUT / "build" / "bin"
-PICTURE_TITLE = f"A file of {FILE_64.size_mib} MiB, written and read twice in a cgroup of {LIMIT_MIB} MiB"
-SETUP_LIMIT_S = 60.0
-RUN_LIMIT_S = 120.0
-"""Far more than a run takes, even on a busy host without KVM."""
+PICTURE_TITLE = (
+    f"A file of {FILE_64.size_mib} MiB, written and read twice in a cgroup of {FILE_64.limit_mib} MiB"
+)
 
 
 def main() -> int:
     """Make the demo; returns the exit status."""
     runs = _arguments().runs
-    try:
-        return _demo(runs)
-    except VmLostError as error:
-        print(error.console_tail, file=sys.stderr)
-        return _fail(error, error.exit_status)
-    except (LabError, ReclaimdError) as error:
-        return _fail(error, error.exit_status)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+    return exit_status("demo", lambda: _demo(runs))
 
 
 def _demo(runs: int) -> int:
     shipped = read_shipped()
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    for old in (REPORT, PICTURE, DAEMON_LOG):
-        old.unlink(missing_ok=True)
+    fresh_directory(OUTPUT, (REPORT, PICTURE, DAEMON_LOG))
+    plan = Plan(DEMO_WORKLOADS, DEMO_MODES, runs, CONFIG, shipped.metrics_url, DAEMON_LOG)
+
+    def show(done: int, told: Run | Skip) -> None:
+        print(progress_line(done, plan.total, told, DEMO_TITLES), flush=True)
+
     made = machine(Variant.LAB)
     with run_directory() as directory, Vm(made, directory) as vm:
         print(f"demo: kernel {vm.kernel_release}, {CONFIG.relative_to(CHECKOUT)}", flush=True)
-        measurements = list(_make_runs(vm, shipped, runs))
-    all_runs = [measurement.run for measurement in measurements]
-    REPORT.write_text(report_json(vm.kernel_release, made.accel, all_runs), encoding="utf-8")
-    _draw(measurements, shipped.thresholds)
-    verdict = list(checks(all_runs))
-    print("", table(all_runs), "", *verdict, "", sep="\n")
+        results = make_runs(vm, plan, show)
+    REPORT.write_text(report_json(vm.kernel_release, made.accel, results.runs), encoding="utf-8")
+    _draw(results.measurements, shipped.thresholds)
+    verdict = list(checks(results.runs))
+    print("", by_workload(results.runs, DEMO_WORKLOADS, DEMO_TITLES), "", *verdict, "", sep="\n")
     print(f"demo: {REPORT.relative_to(CHECKOUT)}, {PICTURE.relative_to(CHECKOUT)}")
     return 1 if failed(verdict) else 0
 
 
-def _make_runs(vm: Vm, shipped: Shipped, runs: int) -> Iterator[Measurement]:
-    """Yield each run as the guest has made it; raises LabError when it cannot, or the kernel complains."""
-    total = len(list(cases(runs)))
-    done = 0
-    complaints = []
-    status = 0
-    vm.start(_guest_command(shipped, runs))
-    for frame in vm.frames(SETUP_LIMIT_S + total * RUN_LIMIT_S):
-        match frame.kind:
-            case Kind.REPORT:
-                done += 1
-                measurement = measurement_from_line(frame.text)
-                print(progress_line(done, total, measurement.run), flush=True)
-                yield measurement
-            case Kind.COMPLAINT:
-                complaints.append(complaint_from_json(frame.payload))
-                print(complaints[-1].text, file=sys.stderr)
-            case Kind.EXIT:
-                status = int(frame.text)
-            case _:
-                forward(frame)
-    if complaints:
-        raise KernelComplaintError(f"the kernel complained ({complaints[0].title}): {vm.console_log}")
-    if status != 0 or done != total:
-        raise LabError(f"the guest ended with status {status} after {done} of {total} runs")
-
-
-def _guest_command(shipped: Shipped, runs: int) -> Sequence[str]:
-    return [
-        *("python3", "-m", "tests.bench.guest", "--runs", str(runs)),
-        *("--config", str(CONFIG), "--metrics-url", shipped.metrics_url),
-        *("--programs", str(PROGRAMS), "--log", str(DAEMON_LOG)),
-    ]
-
-
 def _draw(measurements: Sequence[Measurement], thresholds: Sequence[Threshold]) -> None:
-    draw(PICTURE_TITLE, [typical(measurements, FILE_64, mode) for mode in Mode], thresholds, PICTURE)
-
-
-def _fail(what: object, status: int) -> int:
-    print(f"demo: error: {what}", file=sys.stderr)
-    return status
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
-    return int(text)
+    draw(PICTURE_TITLE, [typical(measurements, FILE_64, mode) for mode in DEMO_MODES], thresholds, PICTURE)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m tests.bench.demo", description="run the demo")
     parser.add_argument(
-        "--runs", type=_positive, default=5, metavar="N", help="of each workload in each mode (default: 5)"
+        "--runs", type=positive, default=5, metavar="N", help="of each workload in each mode (default: 5)"
     )
     return parser.parse_args()
 

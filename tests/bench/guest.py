@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The demo's side in the VM: makes every run and reports what it measured to the host, a line for each.
+"""The side that makes the runs, in the lab's VM or on a real host, and reports each as a line of JSON.
 
-Standard library only: the host's packages are not here.
+Standard library only: the packages of the host that runs the VM are not here.
 """
 
 import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from tests.bench.daemon import DaemonError, DaemonSetup, running
-from tests.bench.experiment import FILE_64, Case, Mode, cases
-from tests.bench.measure import Setup, make_parents, measure
+from tests.bench.experiment import BY_WORD, FILE_64, Case, Mode, Workload, cases
+from tests.bench.measure import make_parents, measure
+from tests.bench.reclaimers import Setup
+from tests.bench.report import Skip
+from tests.bench.unavailable import UnavailableError
 
 # On tmpfs until the end: writing it to the shared checkout would take CPU time from the runs.
-DAEMON_LOG = Path("/run/reclaimd-demo.log")
+DAEMON_LOG = Path("/run/reclaimd-bench.log")
 
 
 def main() -> int:
@@ -25,12 +30,11 @@ def main() -> int:
     try:
         make_parents()
         # One daemon for all runs: starting it takes longer than most of them.
-        with running(daemon_setup) as daemon:
-            _make_runs(
-                Setup(daemon, arguments.programs, Path(os.environ["RECLAIMD_LAB_DISK"])), arguments.runs
-            )
+        with running(daemon_setup) as daemon, _report() as report:
+            setup = Setup(daemon, arguments.programs, arguments.disk)
+            _make_runs(setup, arguments.workloads, arguments.modes, arguments.runs, report)
     except (DaemonError, subprocess.CalledProcessError, OSError) as error:
-        print(f"demo: {error}", file=sys.stderr)
+        print(f"bench: {error}", file=sys.stderr)
         return 1
     finally:
         if DAEMON_LOG.exists():
@@ -38,21 +42,41 @@ def main() -> int:
     return 0
 
 
-def _make_runs(setup: Setup, runs: int) -> None:
-    for mode in Mode:
+def _report() -> IO[str]:
+    """Return where lines go: to the host of the lab's VM, elsewhere to stdout."""
+    return os.fdopen(int(os.environ.get("RECLAIMD_LAB_REPORT_FD", "1")), "w", closefd=False)
+
+
+def _make_runs(
+    setup: Setup, workloads: Sequence[Workload], modes: Sequence[Mode], runs: int, report: IO[str]
+) -> None:
+    for mode in (Mode.NONE, Mode.RECLAIMD):
         # Not reported: the first runs of all pay for a new disk image, and for QEMU translating the kernel.
         measure(setup, Case(FILE_64, mode, 0))
-    with os.fdopen(int(os.environ["RECLAIMD_LAB_REPORT_FD"]), "w") as report:
-        for case in cases(runs):
-            print(measure(setup, case).to_line(), file=report, flush=True)
+    unavailable: set[tuple[str, Mode]] = set()
+    for case in cases(workloads, modes, runs):
+        if (str(case.workload), case.mode) in unavailable:
+            continue
+        try:
+            line = measure(setup, case).to_line()
+        except UnavailableError as error:
+            unavailable.add((str(case.workload), case.mode))
+            line = Skip(case.mode, str(case.workload), str(error)).to_line()
+        print(line, file=report, flush=True)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="make the demo's runs, in the lab's VM")
+    parser = argparse.ArgumentParser(description="make the runs of the demo or of the benchmark")
     parser.add_argument("--runs", type=int, required=True)
+    parser.add_argument("--modes", nargs="+", type=Mode, required=True)
+    parser.add_argument("--workloads", nargs="+", type=BY_WORD.__getitem__, required=True)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--metrics-url", required=True)
     parser.add_argument("--programs", type=Path, required=True, help="where the compiled helpers are")
+    disk = os.environ.get("RECLAIMD_LAB_DISK")
+    parser.add_argument(
+        "--disk", type=Path, default=disk, required=disk is None, help="a directory on a disk"
+    )
     parser.add_argument("--log", type=Path, required=True, help="where the daemon's log goes at the end")
     return parser.parse_args()
 

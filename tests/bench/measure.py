@@ -1,53 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One run in the guest: a fresh cgroup, governed or not, the workload in it and its sampler outside."""
+"""One run: fresh cgroups, somebody who reclaims from them or nobody, the workload in them, its sampler outside."""
 
-import json
 import os
-import signal
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tests.bench import readings
-from tests.bench.daemon import NOTHING, Daemon, Totals
-from tests.bench.experiment import LIMIT_MIB, PARENTS, Case, Kind, Mode, Workload
+from tests.bench.experiment import PARENTS, PLAIN_PARENT, Case, Workload
+from tests.bench.reclaimers import Bill, Setup, Target, reclaiming
 from tests.bench.report import Measurement, Run, Sample
+from tests.bench.workloads import Latencies, Place, Timings, work
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 MIB = 1 << 20
 NS_PER_US = 1000
 NS_PER_S = 1_000_000_000
+US_PER_S = 1_000_000
 SAMPLE_INTERVAL_US = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a run needs: the daemon, the directory of the compiled helpers, a disk to write to."""
-
-    daemon: Daemon
-    programs: Path
-    disk: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """What the workload told of itself; latencies are None if it was killed before it could."""
-
-    started_ns: int
-    wall_s: float
-    p50_us: float | None = None
-    p99_us: float | None = None
-    p999_us: float | None = None
-    max_us: float | None = None
 
 
 def make_parents() -> None:
     """Make the parents of all runs' cgroups, and give their children the memory controller."""
-    for parent in map(_directory, PARENTS.values()):
+    for parent in map(_directory, (PLAIN_PARENT, *PARENTS.values())):
         parent.mkdir(exist_ok=True)
         (parent / "cgroup.subtree_control").write_text("+memory")
 
@@ -56,21 +34,23 @@ def measure(setup: Setup, case: Case) -> Measurement:
     """Make one run.
 
     Raises:
-        DaemonError: the daemon did not govern the cgroup, or did not answer.
-        CalledProcessError: the workload or the sampler failed.
-        OSError: the cgroup could not be made, read or removed.
+        UnavailableError: the mode cannot run here, or not with this workload.
+        DaemonError: the daemon did not govern the cgroups, or did not answer.
+        CalledProcessError: the workload, the sampler or the reclaimer failed.
+        OSError: a cgroup could not be made, read or removed.
     """
-    cgroup = _directory(case.cgroup)
-    totals = NOTHING
-    with _fresh_cgroup(cgroup, case.workload.kind):
-        if case.mode is Mode.RECLAIMD:
-            setup.daemon.wait_until_in_force(case.cgroup)
-            setup.daemon.wait_until_idle()
-        timings, samples = _work(setup, case.workload, cgroup)
-        if case.mode is Mode.RECLAIMD:
-            totals = setup.daemon.totals(case.cgroup)
-        counted = readings.read(cgroup)
-    return Measurement(_run(case, timings, totals, counted), timeline(samples, timings))
+    limit_bytes = case.workload.limit_mib * MIB
+    targets = [Target(cgroup, _directory(cgroup), limit_bytes) for cgroup in case.cgroups]
+    directories = [target.directory for target in targets]
+    with (
+        _fresh_cgroups(targets, swaps=case.workload.swaps),
+        reclaiming(case.mode, targets, setup) as reclaimer,
+    ):
+        before = reclaimer.bill()
+        timings, samples = _work(setup, case.workload, directories)
+        bill = reclaimer.bill().since(before)
+        counted = readings.read_all(directories)
+    return Measurement(_run(case, timings, bill, counted), timeline(samples, timings))
 
 
 def timeline(samples: Sequence[tuple[int, int]], timings: Timings) -> tuple[Sample, ...]:
@@ -83,19 +63,30 @@ def timeline(samples: Sequence[tuple[int, int]], timings: Timings) -> tuple[Samp
     )
 
 
-def _run(case: Case, timings: Timings, totals: Totals, counted: readings.Readings) -> Run:
-    told = asdict(timings)
-    del told["started_ns"]
+def _run(case: Case, timings: Timings, bill: Bill, counted: readings.Readings) -> Run:
+    kernel, daemon = asdict(counted), asdict(bill.totals)
+    cgroup_cpu_us = kernel.pop("cgroup_cpu_us")
+    del daemon["cpu_s"]
     return Run(
         mode=case.mode,
         workload=case.workload.kind,
         size_mib=case.workload.size_mib,
-        limit_mib=LIMIT_MIB,
+        limit_mib=case.workload.limit_mib,
+        cgroups=case.workload.cgroups,
         run=case.run,
-        **asdict(counted),
-        **asdict(totals),
-        **told,
+        wall_s=timings.wall_s,
+        cgroup_cpu_s=cgroup_cpu_us / US_PER_S,
+        reclaim_cpu_s=bill.cpu_s,
+        ops_per_s=timings.operations / timings.wall_s if timings.operations else None,
+        **kernel,
+        **daemon,
+        **_prefixed("ops", timings.latencies),
+        **_prefixed("neighbour", timings.neighbour),
     )
+
+
+def _prefixed(whose: str, latencies: Latencies | None) -> dict[str, Any]:
+    return {f"{whose}_{name}": value for name, value in asdict(latencies).items()} if latencies else {}
 
 
 def _directory(cgroup: str) -> Path:
@@ -103,28 +94,32 @@ def _directory(cgroup: str) -> Path:
 
 
 @contextmanager
-def _fresh_cgroup(cgroup: Path, kind: Kind) -> Iterator[None]:
-    """Make the cgroup with its limit and remove it afterwards; there is no swap where files are measured."""
-    cgroup.mkdir()
+def _fresh_cgroups(targets: Sequence[Target], *, swaps: bool) -> Iterator[None]:
+    """Make the cgroups with their limits and remove them afterwards."""
+    made: list[Path] = []
     try:
-        (cgroup / "memory.max").write_text(str(LIMIT_MIB * MIB))
-        if kind is Kind.FILE:
-            (cgroup / "memory.swap.max").write_text("0")
+        for target in targets:
+            target.directory.mkdir()
+            made.append(target.directory)
+            (target.directory / "memory.max").write_text(str(target.limit_bytes))
+            if not swaps:
+                (target.directory / "memory.swap.max").write_text("0")
         yield
     finally:
-        cgroup.rmdir()
+        for directory in made:
+            directory.rmdir()
 
 
-def _work(setup: Setup, workload: Workload, cgroup: Path) -> tuple[Timings, list[tuple[int, int]]]:
-    """Run the workload and its sampler on a page cache without leftovers of earlier runs."""
-    file = setup.disk / "demo.data"
+def _work(setup: Setup, workload: Workload, cgroups: Sequence[Path]) -> tuple[Timings, list[tuple[int, int]]]:
+    """Run the workload and its sampler on a page cache and a disk without leftovers of earlier runs."""
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("3")
     try:
-        with _sampler(setup.programs / "sampler", cgroup) as samples:
-            timings = _run_workload(setup.programs / "workload", workload, cgroup, file)
+        with _sampler(setup.programs / "sampler", cgroups[0]) as samples:
+            timings = work(workload, Place(setup.programs, setup.disk, cgroups))
     finally:
-        file.unlink(missing_ok=True)
+        for left in setup.disk.glob("data*"):
+            left.unlink()
     return timings, samples
 
 
@@ -144,26 +139,3 @@ def _sampler(program: Path, cgroup: Path) -> Iterator[list[tuple[int, int]]]:
     for line in output.splitlines():
         at_ns, current_bytes = line.split()
         samples.append((int(at_ns), int(current_bytes)))
-
-
-def _run_workload(program: Path, workload: Workload, cgroup: Path, file: Path) -> Timings:
-    """Run the workload to its end, or until the kernel kills it for want of memory."""
-    command: list[str | Path] = [
-        program,
-        workload.kind,
-        "--size-mib",
-        str(workload.size_mib),
-        "--cgroup",
-        cgroup,
-    ]
-    if workload.kind is Kind.FILE:
-        command += ["--path", file]
-    started_ns = time.monotonic_ns()
-    # The byte is the start signal; the workload reads it once it is in the cgroup.
-    ended = subprocess.run(command, input="x", stdout=subprocess.PIPE, text=True, check=False)
-    if ended.returncode == -signal.SIGKILL:
-        return Timings(started_ns, (time.monotonic_ns() - started_ns) / NS_PER_S)
-    ended.check_returncode()
-    told: dict[str, Any] = json.loads(ended.stdout)
-    del told["operations"]
-    return Timings(**told)

@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests.bench.experiment import Kind, Mode, Workload
@@ -13,34 +13,51 @@ from tests.bench.experiment import Kind, Mode, Workload
 class Run:
     """One run; the fields are the keys of report.json.
 
-    Latencies are those of single accesses, and None where the workload was killed before it could tell them.
-    Episodes, passes and pages reclaimed are the daemon's own count, 0 without it.
+    Latencies are those of single operations of the workload, and of its neighbour where it has one. They are None
+    where there are none, or where the workload was killed before it could tell them. reclaim_cpu_s is the CPU time
+    of whoever reclaimed apart from the workload's own tasks, None where nobody did; cgroup_cpu_s is what the
+    workload's cgroups are charged for. Episodes, passes, pages reclaimed and delays are the daemon's count.
     """
 
     mode: Mode
     workload: Kind
     size_mib: int
     limit_mib: int
+    cgroups: int
     run: int
     max_events: int
     high_events: int
     oom_kills: int
     psi_some_us: int
+    psi_full_us: int
     pgscan_direct: int
     pgscan_proactive: int
+    pgsteal_direct: int
+    pgsteal_proactive: int
+    refaults_anon: int
+    refaults_file: int
     wall_s: float
+    cgroup_cpu_s: float
+    reclaim_cpu_s: float | None
     episodes: int
     passes: int
     pages_reclaimed: int
-    p50_us: float | None
-    p99_us: float | None
-    p999_us: float | None
-    max_us: float | None
+    delays: int
+    delay_s: float
+    ops_per_s: float | None = None
+    ops_p50_us: float | None = None
+    ops_p99_us: float | None = None
+    ops_p999_us: float | None = None
+    ops_max_us: float | None = None
+    neighbour_p50_us: float | None = None
+    neighbour_p99_us: float | None = None
+    neighbour_p999_us: float | None = None
+    neighbour_max_us: float | None = None
 
     @property
-    def of(self) -> Workload:
-        """The workload and its size."""
-        return Workload(self.workload, self.size_mib)
+    def name(self) -> str:
+        """The workload's name as in the tables."""
+        return str(Workload(self.workload, self.size_mib))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +70,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A run and how memory.current went meanwhile."""
+    """A run and how memory.current of its first cgroup went meanwhile."""
 
     run: Run
     timeline: tuple[Sample, ...]
@@ -64,20 +81,56 @@ class Measurement:
         return json.dumps({"run": asdict(self.run), "timeline": samples})
 
 
-def measurement_from_line(line: str) -> Measurement:
-    """Read what Measurement.to_line() wrote."""
-    fields: dict[str, Any] = json.loads(line)
-    run = fields["run"]
-    run |= {"mode": Mode(run["mode"]), "workload": Kind(run["workload"])}
-    return Measurement(Run(**run), tuple(Sample(*sample) for sample in fields["timeline"]))
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A run that could not be made, and why."""
+
+    mode: Mode
+    workload: str
+    reason: str
+
+    def to_line(self) -> str:
+        """Return the line of JSON that goes from the guest to the host."""
+        return json.dumps({"skip": asdict(self)})
+
+
+@dataclass(slots=True)
+class Results:
+    """All that a guest has sent."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs, in the order in which they were made."""
+        return [measurement.run for measurement in self.measurements]
+
+    def add_line(self, line: str) -> Run | Skip:
+        """Take what to_line() of a measurement or of a skip wrote, and return the run or the skip."""
+        fields: dict[str, Any] = json.loads(line)
+        if "skip" in fields:
+            skip = Skip(**(fields["skip"] | {"mode": Mode(fields["skip"]["mode"])}))
+            self.skips.append(skip)
+            return skip
+        samples = tuple(Sample(*sample) for sample in fields["timeline"])
+        measurement = Measurement(run_from_json(fields["run"]), samples)
+        self.measurements.append(measurement)
+        return measurement.run
+
+
+def run_from_json(fields: dict[str, Any]) -> Run:
+    """Return the run that has these fields in the report."""
+    words = {"mode": Mode(fields["mode"]), "workload": Kind(fields["workload"])}
+    return Run(**(fields | words))
 
 
 def select(runs: Sequence[Run], workload: Workload, mode: Mode) -> list[Run]:
     """Return the runs of one workload in one mode, in order."""
-    return [run for run in runs if run.of == workload and run.mode is mode]
+    return [run for run in runs if run.name == str(workload) and run.mode is mode]
 
 
-def report_json(kernel: str, accel: str, runs: Sequence[Run]) -> str:
-    """Return the text of report.json: the kernel's release, QEMU's accelerator and every run."""
-    report = {"kernel": kernel, "accel": accel, "runs": [asdict(run) for run in runs]}
+def report_json(kernel: str, accel: str, runs: Sequence[Run], **more: object) -> str:
+    """Return the text of report.json: the kernel's release, QEMU's accelerator, every run, and what else there is."""
+    report = {"kernel": kernel, "accel": accel, **more, "runs": [asdict(run) for run in runs]}
     return json.dumps(report, indent=2) + "\n"

@@ -10,7 +10,7 @@ from reclaimd.config import load_config
 from reclaimd.errors import ConfigError
 from reclaimd.policy.resolve import resolve
 from reclaimd.policy.rule import Rule
-from tests.bench.experiment import FILE_64, LIMIT_MIB, Case, Mode
+from tests.bench.experiment import FILE_64, Case, Mode
 from tests.lab import CHECKOUT
 
 CONFIG = CHECKOUT / "config" / "examples" / "demo.yaml"
@@ -39,7 +39,7 @@ class Shipped:
         """All thresholds, the limit first."""
         pressure, reclaim = self.rule.back_pressure, self.rule.reclaim
         pages = {
-            "limit (memory.max)": LIMIT_MIB * PAGES_PER_MIB,
+            "limit (memory.max)": FILE_64.limit_mib * PAGES_PER_MIB,
             **({"back-pressure": pressure.start_pages} if pressure else {}),
             "start": reclaim.start.lowest_usage_pages if reclaim else None,
             "stop": reclaim.stop.lowest_usage_pages if reclaim else None,
@@ -54,8 +54,10 @@ def read_shipped(path: Path = CONFIG) -> Shipped:
         ConfigError: it is not valid, or does not govern the demo's cgroups.
     """
     loaded = load_config(path)
-    cgroup = Case(FILE_64, Mode.RECLAIMD, run=1).cgroup
-    facts = CgroupFacts(1, cgroup, Memory(current_bytes=0, max_bytes=LIMIT_MIB * MIB, high_bytes=None))
+    (cgroup,) = Case(FILE_64, Mode.RECLAIMD, run=1).cgroups
+    facts = CgroupFacts(
+        1, cgroup, Memory(current_bytes=0, max_bytes=FILE_64.limit_mib * MIB, high_bytes=None)
+    )
     resolution = resolve(loaded, [facts], page_bytes=PAGE_BYTES, machine=read_machine())
     if not resolution.rules:
         raise ConfigError(f"{path}: no policy governs {cgroup}", hint="the demo measures that cgroup")

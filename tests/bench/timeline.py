@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from tests.bench.experiment import TITLES, Mode, Workload
+from tests.bench.experiment import Mode, Workload
 from tests.bench.report import Measurement
 from tests.bench.shipped import MIB, Threshold
+from tests.bench.table import DEMO_TITLES
 
 # Of the Okabe-Ito palette, which people with any kind of colour vision tell apart; lines differ in style too.
 CURVES = {Mode.NONE: "#d55e00", Mode.RECLAIMD: "#0072b2"}
@@ -25,7 +26,7 @@ TICK_MIB = 8
 
 def typical(measurements: Sequence[Measurement], workload: Workload, mode: Mode) -> Measurement:
     """Return the run with the median wall time (of an even number, the quicker of the two in the middle)."""
-    chosen = [one for one in measurements if one.run.of == workload and one.run.mode is mode]
+    chosen = [one for one in measurements if one.run.name == str(workload) and one.run.mode is mode]
     return sorted(chosen, key=lambda one: one.run.wall_s)[(len(chosen) - 1) // 2]
 
 
@@ -70,7 +71,7 @@ def _panel(axes: Axes, measurement: Measurement, thresholds: Sequence[Threshold]
     figures = (
         f"max events {run.max_events}, PSI some {run.psi_some_us / 1000:.0f} ms, wall {run.wall_s:.1f} s"
     )
-    axes.set_title(f"{TITLES[run.mode]}: {figures}", loc="left", color=CURVES[run.mode], fontsize=11)
+    axes.set_title(f"{DEMO_TITLES[run.mode]}: {figures}", loc="left", color=CURVES[run.mode], fontsize=11)
     axes.set_ylabel("memory.current, MiB")
     axes.spines["top"].set_visible(False)
     axes.margins(x=0)

@@ -1,23 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-from tests.bench.experiment import ANON_128, FILE_64, FILE_256, Case, Mode, cases
+from collections import Counter
+
+from tests.bench.experiment import (
+    BY_WORD,
+    CGROUPS_64,
+    DEMO_MODES,
+    DEMO_WORKLOADS,
+    FILE_64,
+    FILE_256,
+    WORKLOADS,
+    Case,
+    Mode,
+    cases,
+)
 
 
-def test_modes_take_turns_within_each_workload() -> None:
-    assert list(cases(2))[:4] == [
+def test_the_modes_of_a_workload_are_run_in_turn() -> None:
+    assert list(cases([FILE_64], DEMO_MODES, 2)) == [
         Case(FILE_64, Mode.NONE, 1),
         Case(FILE_64, Mode.RECLAIMD, 1),
-        Case(FILE_64, Mode.NONE, 2),
         Case(FILE_64, Mode.RECLAIMD, 2),
+        Case(FILE_64, Mode.NONE, 2),
     ]
 
 
-def test_workloads_follow_each_other() -> None:
-    assert [case.workload for case in cases(1)] == [FILE_64, FILE_64, FILE_256, FILE_256, ANON_128, ANON_128]
+def test_every_workload_has_its_runs_in_every_mode() -> None:
+    made = Counter((case.workload, case.mode) for case in cases(WORKLOADS, list(Mode), 3))
+    assert set(made.values()) == {3}
+    assert len(made) == len(WORKLOADS) * len(Mode)
 
 
-def test_a_workload_is_named_by_kind_and_size() -> None:
-    assert str(FILE_64) == "file 64"
+def test_each_mode_is_the_first_of_a_turn_once() -> None:
+    modes = list(Mode)
+    firsts = [case.mode for case in list(cases([FILE_64], modes, len(modes)))[:: len(modes)]]
+    assert firsts == modes
 
 
-def test_each_run_has_a_cgroup_of_its_own() -> None:
-    assert len({case.cgroup for case in cases(2)}) == len(list(cases(2)))
+def test_no_two_runs_share_a_cgroup() -> None:
+    made = [cgroup for case in cases(WORKLOADS, list(Mode), 2) for cgroup in case.cgroups]
+    assert len(made) == len(set(made))
+
+
+def test_the_cgroups_of_all_modes_are_equally_deep() -> None:
+    made = [cgroup for case in cases(WORKLOADS, list(Mode), 1) for cgroup in case.cgroups]
+    assert {cgroup.count("/") for cgroup in made} == {2}
+
+
+def test_a_workload_of_many_cgroups_has_as_many() -> None:
+    assert len(Case(CGROUPS_64, Mode.NONE, 1).cgroups) == 64
+
+
+def test_a_workload_is_found_by_its_word() -> None:
+    assert BY_WORD["file-256"] is FILE_256
+
+
+def test_the_demo_s_workloads_are_the_benchmark_s_first() -> None:
+    assert WORKLOADS[: len(DEMO_WORKLOADS)] == DEMO_WORKLOADS

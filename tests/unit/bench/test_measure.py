@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.experiment import ANON_128
-from tests.bench.measure import Timings, _run_workload, timeline
+from tests.bench.measure import timeline
 from tests.bench.report import Sample
+from tests.bench.workloads import Latencies, Timings, run_program
 
 
 def program(tmp_path: Path, script: str) -> Path:
@@ -23,17 +23,17 @@ def test_the_timeline_counts_from_the_workload_s_start_to_its_end() -> None:
 
 
 def test_a_workload_that_was_killed_has_a_wall_time_and_no_latencies(tmp_path: Path) -> None:
-    timings = _run_workload(program(tmp_path, "kill -9 $$"), ANON_128, tmp_path, tmp_path / "file")
+    timings = run_program([program(tmp_path, "kill -9 $$")])
     assert timings.wall_s > 0
-    assert timings.p50_us is None
+    assert timings.latencies is None
 
 
 def test_a_workload_that_failed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError, match="status 1"):
-        _run_workload(program(tmp_path, "exit 1"), ANON_128, tmp_path, tmp_path / "file")
+        run_program([program(tmp_path, "exit 1")])
 
 
 def test_a_workload_tells_its_timings(tmp_path: Path) -> None:
     told = '{"started_ns": 7, "wall_s": 1.5, "operations": 4, "p50_us": 1, "p99_us": 2, "p999_us": 3, "max_us": 4}'
-    timings = _run_workload(program(tmp_path, f"echo '{told}'"), ANON_128, tmp_path, tmp_path / "file")
-    assert timings == Timings(7, 1.5, 1, 2, 3, 4)
+    timings = run_program([program(tmp_path, f"echo '{told}'")])
+    assert timings == Timings(7, 1.5, 4, Latencies(1, 2, 3, 4))

@@ -19,7 +19,7 @@ PAGES_PER_MIB = 256
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("programs")
-    for name in ("workload", "sampler"):
+    for name in ("workload", "sampler", "loop"):
         source = CHECKOUT / "tests" / "bench" / f"{name}.c"
         options = ["-std=c17", "-O2", "-Wall", "-Wextra", "-Werror"]
         subprocess.run(["cc", *options, "-o", directory / name, source], check=True)
@@ -60,6 +60,38 @@ def test_the_workload_enters_its_cgroup_before_it_starts(programs: Path, tmp_pat
     assert (tmp_path / "cgroup.procs").read_text() == "0"
 
 
+def test_several_processes_do_their_part_each(programs: Path, tmp_path: Path) -> None:
+    ended = run(
+        programs / "workload", "file", "--size-mib", "1", "--processes", "3", "--path", tmp_path / "data"
+    )
+    assert json.loads(ended.stdout)["operations"] == 3 * 3 * PAGES_PER_MIB
+    assert [file.name for file in sorted(tmp_path.iterdir())] == ["data.0", "data.1", "data.2"]
+
+
+def test_processes_enter_their_cgroups_in_turn(programs: Path, tmp_path: Path) -> None:
+    cgroups = [tmp_path / "a", tmp_path / "b"]
+    for cgroup in cgroups:
+        cgroup.mkdir()
+        (cgroup / "cgroup.procs").touch()
+    options: list[str | Path] = [word for cgroup in cgroups for word in ("--cgroup", cgroup)]
+    ended = run(programs / "workload", "anon", "--size-mib", "1", "--processes", "2", *options)
+    assert ended.returncode == 0
+    assert [(cgroup / "cgroup.procs").read_text() for cgroup in cgroups] == ["0", "0"]
+
+
+def test_one_process_that_fails_fails_the_workload(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "cgroup.procs").touch()
+    options: list[str | Path] = ["--processes", "3", "--cgroup", tmp_path, "--cgroup", tmp_path / "gone"]
+    assert run(programs / "workload", "anon", "--size-mib", "1", *options).returncode == 1
+
+
+def test_the_burst_keeps_to_its_rate_where_memory_is_plenty(programs: Path) -> None:
+    told = json.loads(run(programs / "workload", "burst", "--size-mib", "6").stdout)
+    steady = 1 * 16  # chunks of 64 KiB a second
+    assert abs(told["operations"] - steady * (1 + 1.5 * 6 + 1.5)) <= 3
+    assert told["wall_s"] > 4
+
+
 def test_a_cgroup_that_is_not_there_is_one_line(programs: Path, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     ended = run(programs / "workload", "anon", "--size-mib", "1", "--cgroup", gone)
@@ -79,6 +111,7 @@ def test_a_cgroup_that_is_not_there_is_one_line(programs: Path, tmp_path: Path) 
         ["anon", "--size-mib", "1x"],
         ["anon", "--size-mib", "1", "--path", "x"],
         ["file", "--size-mib", "1"],
+        ["anon", "--size-mib", "1", "--processes", "0"],
     ],
 )
 def test_a_wrong_command_line_ends_with_status_2(programs: Path, arguments: list[str]) -> None:
@@ -121,3 +154,42 @@ def test_the_sampler_takes_one_sample_at_least(programs: Path, tmp_path: Path) -
 def test_a_file_that_cannot_be_sampled_is_one_line(programs: Path, tmp_path: Path) -> None:
     ended = run(programs / "sampler", "--path", tmp_path / "gone", "--interval-us", "1000", stdin="")
     assert (ended.returncode, ended.stderr) == (1, f"sampler: {tmp_path}/gone: No such file or directory\n")
+
+
+def fake_cgroup(directory: Path, usage_bytes: int) -> Path:
+    directory.mkdir()
+    (directory / "memory.current").write_text(f"{usage_bytes}\n")
+    (directory / "memory.reclaim").touch()
+    return directory
+
+
+def test_the_loop_asks_for_what_is_above_stop_from_each_cgroup_at_start(
+    programs: Path, tmp_path: Path
+) -> None:
+    cgroups = [fake_cgroup(tmp_path / "low", 23_999), fake_cgroup(tmp_path / "high", 24_000)]
+    options = ["--interval-us", "1000", "--start-bytes", "24000", "--stop-bytes", "22000"]
+    with subprocess.Popen([programs / "loop", *options, *cgroups], stdout=subprocess.PIPE, text=True) as loop:
+        assert loop.stdout is not None
+        assert loop.stdout.readline() == "polling\n"
+        # It writes to both cgroups within one poll, if it does to both.
+        while not (asked := (cgroups[1] / "memory.reclaim").read_text()):
+            pass
+        (cgroups[1] / "memory.current").write_text("0\n")
+        loop.kill()
+    assert asked == "2000"
+    assert (cgroups[0] / "memory.reclaim").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--interval-us", "1000", "--start-bytes", "2", "--stop-bytes", "1"],
+        ["--interval-us", "0", "--start-bytes", "2", "--stop-bytes", "1", "/"],
+        ["--start-bytes", "2", "--stop-bytes", "1", "/"],
+    ],
+)
+def test_a_wrong_command_line_of_the_loop_ends_with_status_2(programs: Path, arguments: list[str]) -> None:
+    ended = run(programs / "loop", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr

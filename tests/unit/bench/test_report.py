@@ -3,7 +3,7 @@ import json
 from dataclasses import replace
 
 from tests.bench.experiment import FILE_64, FILE_256, Case, Mode
-from tests.bench.report import Measurement, Sample, measurement_from_line, report_json, select
+from tests.bench.report import Measurement, Results, Run, Sample, Skip, report_json, select
 from tests.unit.bench.runs import good_run, good_runs
 
 REQUIRED_KEYS = {
@@ -22,11 +22,17 @@ REQUIRED_KEYS = {
 }
 
 
+def sent(measurement: Measurement) -> Measurement:
+    results = Results()
+    assert isinstance(results.add_line(measurement.to_line()), Run)
+    return results.measurements[0]
+
+
 def test_a_measurement_survives_the_way_from_guest_to_host() -> None:
     measurement = Measurement(
         good_run(Case(FILE_64, Mode.RECLAIMD, 3)), (Sample(-120, 0), Sample(5000, 4096))
     )
-    assert measurement_from_line(measurement.to_line()) == measurement
+    assert sent(measurement) == measurement
 
 
 def test_a_measurement_is_one_line() -> None:
@@ -34,8 +40,15 @@ def test_a_measurement_is_one_line() -> None:
 
 
 def test_latencies_of_a_killed_workload_stay_unknown() -> None:
-    killed = replace(good_run(Case(FILE_64, Mode.NONE, 1)), oom_kills=1, p50_us=None)
-    assert measurement_from_line(Measurement(killed, ()).to_line()).run == killed
+    killed = replace(good_run(Case(FILE_64, Mode.NONE, 1)), oom_kills=1, ops_p50_us=None)
+    assert sent(Measurement(killed, ())).run == killed
+
+
+def test_a_skip_survives_the_way_from_guest_to_host() -> None:
+    results = Results()
+    skip = Skip(Mode.DAMON, "file 64", "there is none")
+    assert results.add_line(skip.to_line()) == skip
+    assert (results.skips, results.runs) == ([skip], [])
 
 
 def test_the_report_has_the_kernel_the_accelerator_and_the_runs() -> None:
@@ -57,7 +70,7 @@ def test_modes_and_workloads_are_words_in_the_report() -> None:
 
 def test_selection_is_by_workload_size_and_mode() -> None:
     chosen = select(good_runs(2), FILE_256, Mode.NONE)
-    assert [(run.of, run.mode, run.run) for run in chosen] == [
-        (FILE_256, Mode.NONE, 1),
-        (FILE_256, Mode.NONE, 2),
+    assert [(run.name, run.mode, run.run) for run in chosen] == [
+        ("file 256", Mode.NONE, 1),
+        ("file 256", Mode.NONE, 2),
     ]

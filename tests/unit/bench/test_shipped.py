@@ -6,7 +6,7 @@ import pytest
 from reclaimd.config import load_config
 from reclaimd.errors import ConfigError
 from reclaimd.policy.match import Matcher
-from tests.bench.experiment import PARENTS, Mode, cases
+from tests.bench.experiment import DEMO_MODES, DEMO_WORKLOADS, PARENTS, Mode, cases
 from tests.bench.shipped import CONFIG, Threshold, read_shipped
 
 OTHER_CGROUP = """
@@ -53,4 +53,7 @@ def test_an_example_for_another_cgroup_is_refused(tmp_path: Path) -> None:
 
 def test_the_shipped_example_leaves_the_other_mode_s_cgroups_alone() -> None:
     matcher = Matcher(load_config(CONFIG).config.policies[0].match)
-    assert all(matcher.best(case.cgroup) is None for case in cases(1) if case.mode is Mode.NONE)
+    made = cases(DEMO_WORKLOADS, DEMO_MODES, 1)
+    assert all(
+        matcher.best(cgroup) is None for case in made if case.mode is Mode.NONE for cgroup in case.cgroups
+    )

@@ -1,8 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from dataclasses import replace
 
-from tests.bench.experiment import FILE_64, Case, Mode
-from tests.bench.table import aligned, progress_line, spread, table
+from tests.bench.experiment import DEMO_WORKLOADS, FILE_64, Case, Mode
+from tests.bench.report import Skip
+from tests.bench.table import (
+    BENCH_TITLES,
+    DEMO_TITLES,
+    aligned,
+    by_mode,
+    by_workload,
+    progress_line,
+    spread,
+)
 from tests.unit.bench.runs import good_run, good_runs, with_run
 
 
@@ -24,9 +33,8 @@ def test_columns_are_aligned() -> None:
 
 
 def test_the_table_compares_the_modes_workload_by_workload() -> None:
-    lines = table(
-        with_run(good_runs(), Case(FILE_64, Mode.NONE, 1), lambda run: replace(run, max_events=800))
-    ).splitlines()
+    runs = with_run(good_runs(), Case(FILE_64, Mode.NONE, 1), lambda run: replace(run, max_events=800))
+    lines = by_workload(runs, DEMO_WORKLOADS, DEMO_TITLES).splitlines()
     assert [line.split()[:2] for line in lines if line.endswith("with reclaimd")] == [
         ["file", "64"],
         ["file", "256"],
@@ -36,7 +44,20 @@ def test_the_table_compares_the_modes_workload_by_workload() -> None:
 
 
 def test_progress_tells_which_run_ended_and_how() -> None:
-    line = progress_line(3, 30, good_run(Case(FILE_64, Mode.RECLAIMD, 2)))
+    line = progress_line(3, 30, good_run(Case(FILE_64, Mode.RECLAIMD, 2)), DEMO_TITLES)
     assert " ".join(line.split()) == (
         "[ 3/30] file 64 with reclaimd run 2 max events 0 PSI some 250 ms wall 2.00 s"
     )
+
+
+def test_progress_tells_why_a_run_could_not_be_made() -> None:
+    line = progress_line(3, 30, Skip(Mode.DAMON, "file 64", "there is none"), BENCH_TITLES)
+    assert line.endswith("cannot run: there is none")
+
+
+def test_a_mode_s_row_has_the_measures_that_were_taken() -> None:
+    heading, none, reclaimd = by_mode(good_runs(), FILE_64, [Mode.NONE, Mode.DAMON, Mode.RECLAIMD])
+    assert "neighbour p99.9 us" not in heading
+    assert none[0] == "none"
+    assert none[heading.index("reclaim CPU s")] == "-"
+    assert reclaimd[heading.index("reclaim CPU s")] == "0.500"
