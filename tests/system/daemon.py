@@ -95,10 +95,14 @@ class Daemon:
     def __init__(self, config: Path, port: int) -> None:
         self._config = config
         self._listen = f"127.0.0.1:{port}"
+        #: Where it is controlled.
+        self.socket = config.with_name("io.reclaimd")
         self._unread = b""
         self._at = 0
         self.log: list[Record] = []
-        self._process = subprocess.Popen([*COMMAND, "run", "--config", config], stderr=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            [*COMMAND, "run", "--config", config, "--socket", self.socket], stderr=subprocess.PIPE
+        )
 
     @property
     def pid(self) -> int:

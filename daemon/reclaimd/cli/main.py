@@ -15,6 +15,7 @@ from reclaimd.cli.message import error_line
 from reclaimd.config import DEFAULT_CONFIG, load_config
 from reclaimd.errors import ReclaimdError
 from reclaimd.kernel.probe import probe
+from reclaimd.service.control.address import DEFAULT_PATH
 from reclaimd.service.lifecycle import Surroundings, serve
 from reclaimd.service.log import stderr_log
 from reclaimd.service.manager import ServiceManager
@@ -64,6 +65,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_CONFIG,
         help="the configuration (default: %(default)s)",
     )
+    parser.add_argument(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        default=DEFAULT_PATH,
+        help="where reclaimctl finds it (default: %(default)s)",
+    )
     parser.set_defaults(command=_run)
 
 
@@ -90,7 +98,8 @@ def _run(options: argparse.Namespace) -> int:
     load = partial(load_config, options.config)
     loaded = load()
     with stderr_log(loaded.config.log) as log:
-        surroundings = Surroundings(find_cgroup_root(), log, ServiceManager.of_environment())
+        manager = ServiceManager.of_environment()
+        surroundings = Surroundings(find_cgroup_root(), options.socket, log, manager)
         serve(loaded, load, open_backend, surroundings)
     return 0
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reclaimd.backend.base import Backend, CgroupGone, Counters, Event
+from reclaimd.config.models import Mode
 from reclaimd.policy.rule import Rule
 
 #: Names of cgroups that lost their rule, kept for the events about them that are still on their way.
@@ -56,6 +57,15 @@ class Loading:
     problems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyState:
+    """A policy of the configuration in force: its mode as written, and whether it is paused."""
+
+    name: str
+    mode: Mode
+    paused: bool
+
+
 class Ledger:
     """Owns a backend from its opening to its closing; every method may be called from any thread.
 
@@ -64,10 +74,12 @@ class Ledger:
 
     Attributes:
         loading: how the configuration was last loaded; a new one is put in its place.
+        policies: those of the configuration in force; likewise.
     """
 
     def __init__(self, backend: Backend) -> None:
         self.loading = Loading(time.time())
+        self.policies: tuple[PolicyState, ...] = ()
         self._backend = backend
         self._lock = threading.Lock()
         self._rules: dict[int, Rule] = {}
@@ -138,6 +150,21 @@ class Ledger:
                 Account(rule, counters.get(cgroup_id)) for cgroup_id, rule in self._rules.items()
             )
             return Snapshot(accounts, self._backend.dropped_events(), self._backend.ungoverned_charges())
+
+    def account(self, cgroup_id: int) -> Account | None:
+        """Return one account; None if there is no such rule (any more)."""
+        accounts = self.snapshot().accounts
+        return next((account for account in accounts if account.rule.cgroup_id == cgroup_id), None)
+
+    def dropped_events(self) -> int:
+        """Return how many events the kernel had no room for."""
+        with self._lock:
+            return 0 if self._closed else self._backend.dropped_events()
+
+    def ungoverned_charges(self) -> int:
+        """Return how many charges met no rule."""
+        with self._lock:
+            return 0 if self._closed else self._backend.ungoverned_charges()
 
     def close(self) -> None:
         """Detach everything; idempotent."""

@@ -10,22 +10,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reclaimd import __version__
-from reclaimd.backend.base import Backend, CgroupGone, EpisodeEnded, ProtectionBegan
+from reclaimd.backend.base import Backend, CgroupGone, EpisodeEnded
 from reclaimd.config import LoadedConfig
 from reclaimd.config.models import Metrics
 from reclaimd.errors import HostError, ReclaimdError
 from reclaimd.policy.rule import Rule
 from reclaimd.service.certificates import certificates_of
+from reclaimd.service.control.address import ControlSocket
+from reclaimd.service.control.history import History
+from reclaimd.service.control.interface import Interface
+from reclaimd.service.control.server import ControlServer
 from reclaimd.service.event_log import log_changes, log_episode, log_protection
 from reclaimd.service.exposition import Exposition
 from reclaimd.service.heartbeat import Heartbeat
 from reclaimd.service.http import MetricsServer
 from reclaimd.service.incidents import Incident, Incidents
-from reclaimd.service.ledger import Ledger, Loading
+from reclaimd.service.ledger import Ledger, Loading, PolicyState
 from reclaimd.service.log import DaemonLog
 from reclaimd.service.manager import ServiceManager
 from reclaimd.service.metrics import Sources
 from reclaimd.service.pages import Pages
+from reclaimd.service.pauses import Pauses
 from reclaimd.service.resolver import Resolver
 from reclaimd.service.signals import RELOAD_SIGNAL, STOP_SIGNALS, SignalFd
 
@@ -41,11 +46,13 @@ class Surroundings:
 
     Attributes:
         root: where cgroup2 is mounted.
+        control_socket: what it is looked at and steered by.
         log: where to say what happens; its settings follow the configuration.
         manager: the service manager, likewise.
     """
 
     root: Path
+    control_socket: Path
     log: DaemonLog
     manager: ServiceManager
 
@@ -62,18 +69,21 @@ def serve(
         loaded: the configuration.
         load: reads it again; raises ReclaimdError if it cannot be used.
         open_backend: opens what carries rules out; given where cgroup2 is mounted.
-        surroundings: the tree, the log and the service manager.
+        surroundings: the tree, the control socket, the log and the service manager.
 
     Raises:
         ReclaimdError: there is no way to start; nothing is left attached.
     """
     with (
         SignalFd() as signals,
+        closing(ControlSocket(surroundings.control_socket)) as control_socket,
         closing(Ledger(open_backend(surroundings.root))) as ledger,
         closing(Daemon(loaded, load, ledger, surroundings)) as daemon,
+        closing(ControlServer(control_socket)) as control,
     ):
+        control.offer(Interface(daemon, ledger, daemon.history, surroundings.root, control))
         daemon.start()
-        daemon.loop(signals)
+        daemon.loop(signals, control)
     surroundings.log.logger.info("stopped")
 
 
@@ -85,6 +95,9 @@ class Daemon:
         load: reads it again.
         ledger: without rules yet; stays the caller's to close.
         surroundings: the tree, the log and the service manager.
+
+    Attributes:
+        history: the latest events.
 
     Raises:
         ReclaimdError: the tree cannot be watched, or metrics cannot be served.
@@ -103,7 +116,9 @@ class Daemon:
         self._log = surroundings.log
         self._logger = surroundings.log.logger
         self._manager = surroundings.manager
-        self._config = loaded.config
+        self._loaded = loaded
+        self._pauses = Pauses()
+        self.history = History()
         self._episodes = 0
         self._incidents = Incidents()
         with ExitStack() as opened:
@@ -115,6 +130,7 @@ class Daemon:
     def start(self) -> None:
         """Put the first rules in force; raises HostError if that cannot be."""
         self._apply(self._resolver)
+        self._tell_policies()
         self._say_in_force("in force")
         self._manager.ready(self._status())
 
@@ -127,7 +143,7 @@ class Daemon:
         self._manager.reloading()
         before = self._ledger.rules
         try:
-            self._replace(self._load())
+            self._replace(self._load(), self._pauses)
         except ReclaimdError as error:
             self._say_not_reloaded(error)
         else:
@@ -137,16 +153,28 @@ class Daemon:
         self._manager.ready(self._status())
         return self._ledger.loading.problems
 
+    def pause(self, policy: str | None) -> None:
+        """Have a policy, or all, only decide and count until resume().
+
+        Raises:
+            HostError: the kernel refused; everything is as it was.
+        """
+        self._change_pauses("paused", policy, self._pauses.changed(policy, paused=True))
+
+    def resume(self, policy: str | None) -> None:
+        """Have a policy, or all, be carried out again; raises as pause() does."""
+        self._change_pauses("resumed", policy, self._pauses.changed(policy, paused=False))
+
     def close(self) -> None:
         """End the watches, and stop serving metrics."""
         self._server.close()
         self._resolver.close()
         self._heartbeat.close()
 
-    def loop(self, signals: SignalFd) -> None:
-        """Follow what happens until a signal says to stop."""
+    def loop(self, signals: SignalFd, control: ControlServer) -> None:
+        """Follow what happens, and answer who asks, until a signal says to stop."""
         while True:
-            self._wait(signals)
+            self._wait(signals, control)
             self._heartbeat.beat()
             received = signals.received()
             if stop := next((number for number in received if number in STOP_SIGNALS), None):
@@ -156,13 +184,18 @@ class Daemon:
             if RELOAD_SIGNAL in received:
                 self.reload()
             self._follow()
+            # Last of what may take long, so that those who follow events have the newest.
+            control.turn()
             self._log.tell_left_out()
             self._manager.status(self._status())
             self._manager.keep_alive()
 
-    def _wait(self, signals: SignalFd) -> None:
+    def _wait(self, signals: SignalFd, control: ControlServer) -> None:
         poll = select.poll()
-        own = (signals.fileno(), self._heartbeat.fileno(), self._server.fileno(), *self._resolver.pollables())
+        own = (
+            *(signals.fileno(), self._heartbeat.fileno(), self._server.fileno(), control.fileno()),
+            *self._resolver.pollables(),
+        )
         for fd in (*own, *self._ledger.pollables()):
             poll.register(fd, select.POLLIN)
         waits_s = [wait for wait in (self._manager.wait_s(), self._log.wait_s()) if wait is not None]
@@ -183,11 +216,15 @@ class Daemon:
         """Log what the backend tells of; return whether a cgroup has gone."""
         events = self._ledger.take_events()
         for event in events:
+            if isinstance(event, CgroupGone):
+                continue
+            name = self._ledger.name_of(event.cgroup_id)
+            self.history.add(event, name)
             if isinstance(event, EpisodeEnded):
                 self._episodes += 1
-                log_episode(self._logger, event, self._ledger.name_of(event.cgroup_id))
-            elif isinstance(event, ProtectionBegan):
-                log_protection(self._logger, event, self._ledger.name_of(event.cgroup_id))
+                log_episode(self._logger, event, name)
+            else:
+                log_protection(self._logger, event, name)
         return any(isinstance(event, CgroupGone) for event in events)
 
     def _reconcile(self) -> None:
@@ -208,7 +245,7 @@ class Daemon:
 
     def _status(self) -> str:
         """What systemctl status shows of the daemon."""
-        policies, rules = len(self._config.policies), len(self._ledger.rules)
+        policies, rules = len(self._loaded.config.policies), len(self._ledger.rules)
         text = f"Policies: {policies}, cgroups with a rule: {rules}, episodes: {self._episodes}"
         problems = self._ledger.loading.problems
         return f"{text}; not reloaded: {problems[0]}" if problems else text
@@ -217,28 +254,43 @@ class Daemon:
         self._logger.info(
             event,
             rules=len(self._ledger.rules),
-            policies=len(self._config.policies),
+            policies=len(self._loaded.config.policies),
             backend=self._ledger.backend_name,
             metrics=str(self._server.address),
             version=__version__,
         )
 
-    def _replace(self, loaded: LoadedConfig) -> None:
+    def _change_pauses(self, event: str, policy: str | None, pauses: Pauses) -> None:
+        before = self._ledger.rules
+        self._replace(self._loaded, pauses)
+        self._logger.warning(event, policy=policy or "all")
+        log_changes(self._logger, before, self._ledger.rules)
+
+    def _tell_policies(self) -> None:
+        self._ledger.policies = tuple(
+            PolicyState(policy.name, policy.mode, self._pauses.holds_for(policy.name))
+            for policy in self._loaded.config.policies
+        )
+
+    def _replace(self, loaded: LoadedConfig, pauses: Pauses) -> None:
         """Have another configuration in force; what can fail comes before what changes anything."""
         with ExitStack() as new:
-            resolver = new.enter_context(closing(Resolver(loaded, self._root, self._logger)))
+            imposed = pauses.imposed_on(loaded)
+            resolver = new.enter_context(closing(Resolver(imposed, self._root, self._logger)))
             server, metrics = self._server, loaded.config.metrics
             certificates = certificates_of(metrics, self._incidents)
-            if metrics.listen != self._config.metrics.listen:
+            if metrics.listen != self._loaded.config.metrics.listen:
                 server = new.enter_context(closing(self._open_server(metrics)))
             self._apply(resolver)
             new.pop_all()
         self._resolver.close()
         if server is not self._server:
             self._server.close()
-        self._resolver, self._server, self._config = resolver, server, loaded.config
+        self._resolver, self._server = resolver, server
+        self._loaded, self._pauses = loaded, pauses
         server.change(self._pages(metrics), certificates)
         self._log.change(loaded.config.log)
+        self._tell_policies()
 
     def _open_server(self, metrics: Metrics) -> MetricsServer:
         return MetricsServer(self._pages(metrics), metrics.listen, certificates_of(metrics, self._incidents))

@@ -71,7 +71,18 @@ class DaemonCollector(Collector):
         for policy in self._sources.resolver.policies:
             rules.add_metric((policy,), in_force[policy])
         yield rules
+        yield self._paused()
         yield self._problems()
+
+    def _paused(self) -> Metric:
+        family = GaugeMetricFamily(
+            "reclaimd_policy_paused",
+            "Whether a policy is paused: it decides and counts, and does nothing.",
+            labels=("policy",),
+        )
+        for policy in self._sources.ledger.policies:
+            family.add_metric((policy.name,), policy.paused)
+        return family
 
     def _problems(self) -> Metric:
         found = Counter((problem.policy, problem.severity) for problem in self._sources.resolver.problems)

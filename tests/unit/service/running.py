@@ -76,6 +76,8 @@ class RunningDaemon:
         #: What a reload finds: the text, and where metrics are served.
         self.text = text
         self.port = port
+        #: Where it is controlled.
+        self.socket = cgroupfs.root.parent / "io.reclaimd"
         self._read_fd, self._write_fd = os.pipe2(os.O_CLOEXEC)
         self._unread = b""
         self._at = 0
@@ -130,7 +132,7 @@ class RunningDaemon:
         writer = LineWriter(self._write_fd)
         try:
             log = DaemonLog(writer, Log(format=LogFormat.JSON, level=LogLevel.DEBUG), on_terminal=False)
-            surroundings = Surroundings(self.cgroupfs.root, log, self.manager)
+            surroundings = Surroundings(self.cgroupfs.root, self.socket, log, self.manager)
             serve(self._load(), self._load, self._open_backend, surroundings)
         finally:
             writer.close()
