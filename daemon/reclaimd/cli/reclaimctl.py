@@ -8,20 +8,21 @@ from collections.abc import Sequence
 
 from reclaimd import __version__
 from reclaimd.cli.commands import Commands
-from reclaimd.cli.ctl import check, explain, probe, schema, version
+from reclaimd.cli.ctl import change, check, events, explain, probe, schema, state, top, version
 from reclaimd.cli.message import error_line
 from reclaimd.errors import ReclaimdError
 
 #: Where commands come from, in the order in which help lists them.
-MODULES = (check, explain, probe, schema, version)
+MODULES = (state, events, top, change, explain, check, schema, probe, version)
 
 EXIT_STATUSES = """\
 exit status:
    0  done
-   1  failed at run time
+   1  failed at run time; for reclaim: less was reclaimed than asked for
    2  the command line is wrong
-  69  this host or its kernel cannot do it; `reclaimctl probe` says what is missing
-  77  not permitted
+  66  the daemon governs no such cgroup, or has no such policy
+  69  no daemon is running; or this host or its kernel cannot do it, `reclaimctl probe` says what is missing
+  77  not permitted: to look takes the group reclaimd, to change anything root
   78  the configuration cannot be used
 """
 

@@ -125,6 +125,12 @@ class MemoryBackend:
             if not self._changed.wait_for(lambda: len(self.applied) >= number, timeout_s):
                 raise AssertionError(f"applied {len(self.applied)} times, wanted {number}")
 
+    def wait_for_requests(self, number: int, timeout_s: float = 10.0) -> None:
+        """Wait until *number* episodes have been asked for in all."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self.requests) >= number, timeout_s):
+                raise AssertionError(f"asked for {self.requests}, wanted {number}")
+
 
 def episode(cgroup_id: int, reason: StopReason = StopReason.USAGE, number: int = 1) -> EpisodeEnded:
     """Make an episode of 3 passes that reclaimed 512 of 1,024 pages asked, in 10 ms of which 8 in reclaim."""

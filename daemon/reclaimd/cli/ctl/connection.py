@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Self
 
 from varlink import Interface, SimpleClientInterfaceHandler, VarlinkError
 
-from reclaimd.errors import ConfigError, NotPermittedError, ReclaimdError
+from reclaimd.cli.message import NotReloadedError
+from reclaimd.errors import NotPermittedError, ReclaimdError
 from reclaimd.service.control.address import DEFAULT_PATH, GROUP
 
 INTERFACE = "io.reclaimd"
@@ -38,10 +39,6 @@ class UnknownNameError(ReclaimdError):
     exit_status: ClassVar[int] = os.EX_NOINPUT
 
 
-class NotReloadedError(ConfigError):
-    """The daemon cannot use the configuration; a line for each problem."""
-
-
 class Connection:
     """A connection to the daemon; a context manager that ends it.
 
@@ -58,27 +55,29 @@ class Connection:
         description = files("reclaimd.service.control").joinpath(f"{INTERFACE}.varlink").read_text()
         self._methods = SimpleClientInterfaceHandler(Interface(description), self._socket)
 
-    def call(self, method: str, *, waits: bool = False, **parameters: object) -> Reply:
+    def call(self, method: str, parameters: Reply | None = None, *, waits: bool = False) -> Reply:
         """Call a method and return its reply.
 
         Args:
             method: its name.
+            parameters: by name; None as a value is as good as none.
             waits: whether it may take any time.
-            **parameters: those that are None are left out.
 
         Raises:
             ReclaimdError: the daemon refuses, or has gone.
         """
         self._socket.settimeout(None if waits else TIMEOUT_S)
         with _translated():
-            reply: Reply = getattr(self._methods, method)(**_given(parameters))
+            reply: Reply = getattr(self._methods, method)(**(parameters or {}))
         return reply
 
-    def call_more(self, method: str, *, waits: bool = False, **parameters: object) -> Iterator[Reply]:
+    def call_more(
+        self, method: str, parameters: Reply | None = None, *, waits: bool = False
+    ) -> Iterator[Reply]:
         """Call a method that replies more than once, and yield its replies; otherwise as call()."""
         self._socket.settimeout(None if waits else TIMEOUT_S)
         with _translated():
-            yield from getattr(self._methods, method)(**_given(parameters), _more=True)
+            yield from getattr(self._methods, method)(**(parameters or {}), _more=True)
 
     def __enter__(self) -> Self:
         return self
@@ -146,7 +145,3 @@ _REFUSALS: dict[str, Callable[[Reply], ReclaimdError]] = {
     "NotReloaded": lambda told: NotReloadedError("\n".join(told["problems"])),
     "Refused": lambda told: ReclaimdError(told["reason"]),
 }
-
-
-def _given(parameters: Reply) -> Reply:
-    return {name: value for name, value in parameters.items() if value is not None}
