@@ -17,7 +17,7 @@ READY := $(VENV)/ready-$(shell sha256sum pyproject.toml | cut -c 1-16)
 SOURCES := daemon tests kernel_patches
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-debug check lint types unit host bpf vm check-patches kernel-deb clean
+.PHONY: help demo bench test test-debug check lint types unit host bpf vm deb rpm wheel check-patches kernel-deb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,15 @@ bpf: host ## compile the BPF programs and the tests' helpers
 
 vm: host ## an interactive shell in the VM; KERNEL=debug for the kernel with checkers, INIT=systemd
 	$(LAB) shell --kernel $(KERNEL) --init $(INIT)
+
+deb: host ## the daemon as a Debian package, into build/deb
+	$(LAB) package deb
+
+rpm: host ## the daemon as an rpm package, into build/rpm
+	$(LAB) package rpm
+
+wheel: host ## the daemon as a wheel for pip, into build/wheel
+	$(LAB) package wheel
 
 check-patches: host ## the patch series: style, warnings, each patch by itself, configurations without it
 	$(BUILDER) check-patches

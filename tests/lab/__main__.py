@@ -11,7 +11,7 @@ import math
 import sys
 
 from kernel_patches.kernel import Variant, kernel
-from tests.lab import apt, programs, vm
+from tests.lab import apt, dist, programs, vm
 from tests.lab.cache import cache_dir
 from tests.lab.errors import KernelComplaintError, LabError, VmLostError
 from tests.lab.lab import machine
@@ -29,6 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("host", help="install what the lab and the virtual environment need on this machine")
     commands.add_parser("root", help="make the Debian root")
     commands.add_parser("where", help="print where the cache, the root and the kernel are")
+    package = commands.add_parser("package", help="build a package of the daemon, and print where it is")
+    package.add_argument("kind", choices=list(dist.KINDS))
     for name, text in (
         ("kernel", "build the patched kernel"),
         ("bpf", "compile the BPF programs and the tests' helpers"),
@@ -99,6 +101,8 @@ def _do(arguments: argparse.Namespace) -> int:
             programs.build(kernel(arguments.kernel))
         case "where":
             _where(Variant.LAB)
+        case "package":
+            print(dist.KINDS[arguments.kind].package())
         case "shell":
             vm.shell(_machine(arguments))
         case "run":

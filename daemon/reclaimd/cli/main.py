@@ -86,12 +86,24 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="a tree of cgroups to resolve the policies for (default: where cgroup2 is mounted)",
     )
-    parser.set_defaults(command=lambda options: check(options.file, options.cgroup_root))
+    parser.add_argument(
+        "--file-only",
+        action="store_true",
+        help="print nothing but mistakes in the file, which are what would keep it from being loaded",
+    )
+    parser.set_defaults(command=_check)
 
 
 def _add_probe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_probe)
+
+
+def _check(options: argparse.Namespace) -> int:
+    if options.file_only:
+        load_config(options.file)
+        return 0
+    return check(options.file, options.cgroup_root)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -43,7 +43,7 @@ OTHER_KFUNCS = {
 }
 
 #: Capability bits (uapi/linux/capability.h) that loading and attaching take.
-CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
+CAPABILITIES = {"CAP_PERFMON": 38, "CAP_BPF": 39}
 
 _PATCHED = "boot a kernel with reclaimd's patches (make kernel-deb builds one)"
 

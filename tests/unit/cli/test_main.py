@@ -110,3 +110,17 @@ def test_the_package_is_the_command() -> None:
     )
     assert ended.returncode == os.EX_CONFIG
     assert ended.stderr.count("\n") == 1
+
+
+def test_check_of_the_file_only_prints_nothing_if_it_is_valid(
+    policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--file-only", str(policy)]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_check_of_the_file_only_prints_its_mistakes(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text(VALID.replace("24MiB", "24MB"))
+    status, (line,) = refused(capsys, "check", "--file-only", str(policy))
+    assert status == os.EX_CONFIG
+    assert f"{policy}:4:22: " in line

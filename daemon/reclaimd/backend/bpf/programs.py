@@ -16,8 +16,13 @@ from reclaimd.kernel.mirror import require_same_layout
 from reclaimd.kernel.object import BpfObject, BpfObjectError
 from reclaimd.kernel.ringbuf import RingBuffer
 
-_INSTALLED = Path("/usr/lib/reclaimd/reclaimd.bpf.o")
-_BUILT = Path(__file__).resolve().parents[4] / "build/bpf/reclaimd.bpf.o"
+_PACKAGE = Path(__file__).resolve().parents[2]
+#: In a wheel, in a checkout, and where a distribution's package has it. One that came with this very code is preferred.
+_PLACES = (
+    _PACKAGE / "reclaimd.bpf.o",
+    _PACKAGE.parents[1] / "build/bpf/reclaimd.bpf.o",
+    Path("/usr/lib/reclaimd/reclaimd.bpf.o"),
+)
 
 
 class Programs:
@@ -111,11 +116,11 @@ class Programs:
 
 
 def object_path() -> Path:
-    """Where the compiled programs are: $RECLAIMD_BPF_OBJECT, as installed, or as built in a checkout."""
+    """Where the compiled programs are: $RECLAIMD_BPF_OBJECT, or the first of _PLACES that is there."""
     override = os.environ.get("RECLAIMD_BPF_OBJECT")
     if override:
         return Path(override)
-    return _INSTALLED if _INSTALLED.exists() or not _BUILT.exists() else _BUILT
+    return next((place for place in _PLACES if place.exists()), _PLACES[-1])
 
 
 def _last_line(log: str) -> str:
