@@ -43,14 +43,25 @@ class GlobMatcher:
         self.specificity = _specificity(glob)
         self._names = tuple(_NamePattern(segment) for segment in glob.segments)
         self._end = len(self._names)
+        self._fixed_depth = ANY_LEVELS not in glob.segments
 
     def matches(self, path: str) -> bool:
         """Tell whether the glob matches a cgroup path such as /batch.slice/a."""
+        if self._fixed_depth:
+            names = _segments(path)
+            return len(names) == self._end and self._begins_with(names)
         return self._end in self._reached(path)
 
     def could_match_below(self, path: str) -> bool:
         """Tell whether a path with this one and a slash at its start could match."""
+        if self._fixed_depth:
+            names = _segments(path)
+            return len(names) < self._end and self._begins_with(names)
         return any(position < self._end for position in self._reached(path))
+
+    def _begins_with(self, names: Sequence[str]) -> bool:
+        # What most globs come to: no more positions than names.
+        return all(pattern.matches(name) for pattern, name in zip(self._names, names, strict=False))
 
     def _reached(self, path: str) -> set[int]:
         positions = self._skip_none({0})

@@ -7,7 +7,7 @@ Where a policy cannot be carried out for a cgroup, nothing is done to that cgrou
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reclaimd.cgroup.facts import CgroupFacts
 from reclaimd.cgroup.machine import Machine
@@ -62,7 +62,7 @@ class PolicyResolver:
         self._page_bytes = page_bytes
         self._matchers = tuple(Matcher(policy.match) for policy in loaded.config.policies)
         self._throttler = Throttler(loaded.config, page_bytes)
-        self._made: dict[_Grounds, _Made] = {}
+        self._made: _MadeById = {}
 
     def resolve(self, cgroups: Iterable[CgroupFacts], machine: Machine) -> Resolution:
         """Resolve every policy for every cgroup that it governs.
@@ -103,11 +103,9 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Grounds:
-    """What decides what a policy comes to for a cgroup; how much it uses does not."""
+    """What decides what a policy comes to for a cgroup; neither who it is nor how much it uses does."""
 
     policy_index: int
-    cgroup_id: int
-    path: str
     max_bytes: int | None
     high_bytes: int | None
     has_memory: bool
@@ -115,8 +113,17 @@ class _Grounds:
     machine: Machine
 
 
-#: The rule, or None if there can be none; and what is to be said about it.
-_Made = tuple[Rule | None, tuple[tuple[Severity, Remark], ...]]
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a policy came to: the rule, or None if there can be none, and what is to be said about it."""
+
+    grounds: _Grounds
+    rule: Rule | None
+    remarks: tuple[tuple[Severity, Remark], ...]
+
+
+#: By cgroup id, which is never used again.
+_MadeById = dict[int, _Made]
 
 
 class _Resolving:
@@ -128,10 +135,12 @@ class _Resolving:
         matchers: Sequence[Matcher],
         cgroups: Mapping[str, CgroupFacts],
         maker: RuleMaker,
-        made_before: Mapping[_Grounds, _Made],
+        made_before: _MadeById,
     ) -> None:
-        self.made: dict[_Grounds, _Made] = {}
+        self.made: _MadeById = {}
         self._made_before = made_before
+        # For many alike: cgroups of one policy tend to have one limit.
+        self._made_for: dict[_Grounds, _Made] = {}
         self._loaded = loaded
         self._cgroups = cgroups
         self._maker = maker
@@ -174,32 +183,38 @@ class _Resolving:
         return winners[0][0]
 
     def _rule(self, candidate: _Candidate, facts: CgroupFacts) -> Rule | None:
-        limits_above = limits_above_of(facts.path, self._cgroups)
         memory = facts.memory
         grounds = _Grounds(
             policy_index=candidate.index,
-            cgroup_id=facts.cgroup_id,
-            path=facts.path,
             max_bytes=memory.max_bytes if memory else None,
             high_bytes=memory.high_bytes if memory else None,
             has_memory=memory is not None,
-            limits_above=limits_above,
+            limits_above=limits_above_of(facts.path, self._cgroups),
             machine=self._maker.machine,
         )
-        made = self._made_before.get(grounds) or self._make(candidate.policy, facts, limits_above)
-        self.made[grounds] = made
-        rule, remarks = made
-        for severity, remark in remarks:
+        made = self._made_before.get(facts.cgroup_id)
+        if made is None or made.grounds != grounds or (made.rule and made.rule.path != facts.path):
+            made = self._make(candidate.policy, facts, grounds)
+        self.made[facts.cgroup_id] = made
+        for severity, remark in made.remarks:
             finding = Finding(severity, candidate.index, remark.at, remark.text, remark.hint)
             self._findings.add(finding, facts.path)
-        return rule
+        return made.rule
 
-    def _make(self, policy: Policy, facts: CgroupFacts, limits_above: Sequence[Limit]) -> _Made:
+    def _make(self, policy: Policy, facts: CgroupFacts, grounds: _Grounds) -> _Made:
+        made = self._made_for.get(grounds) or self._make_first(policy, facts, grounds)
+        if made.rule is None:
+            # What is in the way may be something about this cgroup alone.
+            return made
+        self._made_for[grounds] = made
+        return replace(made, rule=replace(made.rule, cgroup_id=facts.cgroup_id, path=facts.path))
+
+    def _make_first(self, policy: Policy, facts: CgroupFacts, grounds: _Grounds) -> _Made:
         try:
-            rule, remarks = self._maker.rule(policy, facts, limits_above)
+            rule, remarks = self._maker.rule(policy, facts, grounds.limits_above)
         except CannotResolveError as error:
-            return None, ((Severity.ERROR, error.remark),)
-        return rule, tuple((Severity.WARNING, remark) for remark in remarks)
+            return _Made(grounds, None, ((Severity.ERROR, error.remark),))
+        return _Made(grounds, rule, tuple((Severity.WARNING, remark) for remark in remarks))
 
     def _report_tie(self, winners: Sequence[tuple[_Candidate, GlobMatcher]], path: str) -> None:
         for candidate, _ in winners:

@@ -167,3 +167,10 @@ def test_many_cgroups_are_one_rule_each(cgroupfs: FakeCgroupfs) -> None:
     for number in range(200):
         cgroupfs.add(f"/batch/{number}", max_bytes=32 * MIB)
     assert len(resolved(cgroupfs, f"name: batch, match: /batch/*, {RECLAIM}").rules) == 200
+
+
+def test_each_cgroup_without_the_controller_is_told_its_own_parent(cgroupfs: FakeCgroupfs) -> None:
+    for path in ("/a/x", "/b/x"):
+        cgroupfs.add(path, memory=False)
+    told = lines(resolved(cgroupfs, f"name: x, match: /*/x, {RECLAIM}"))
+    assert ["/a" in line and "/b" not in line for line in told] == [True, False]

@@ -7,7 +7,7 @@ Programs govern a cgroup and all below it, so only the topmost cgroups with rule
 import errno
 import os
 import select
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from reclaimd.errors import HostError
@@ -98,9 +98,11 @@ def topmost(paths: Mapping[int, str]) -> set[int]:
     return {cgroup_id for cgroup_id, path in paths.items() if all_paths.isdisjoint(_above(path))}
 
 
-def _above(path: str) -> list[str]:
+def _above(path: str) -> Iterator[str]:
     """The paths of a cgroup's ancestors, the root's "/" included."""
-    return [str(parent) for parent in Path(path).parents]
+    while path != "/":
+        path = path.rpartition("/")[0] or "/"
+        yield path
 
 
 def _refusal(error: OSError) -> str:
