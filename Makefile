@@ -17,7 +17,7 @@ READY := $(VENV)/ready-$(shell sha256sum pyproject.toml | cut -c 1-16)
 SOURCES := daemon tests kernel_patches
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-debug check lint types unit host bpf vm deb rpm wheel check-patches kernel-deb clean
+.PHONY: help demo protect bench test test-debug check lint types unit host bpf vm deb rpm wheel check-patches kernel-deb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ demo: $(READY) ## the experiment, without and with reclaimd, RUNS times each (5)
 
 bench: $(READY) ## side by side with what else reclaims; RUNS, MODES and WORKLOADS choose (all, 5 times)
 	$(VENV)/bin/python -m tests.bench.bench --runs $(RUNS) --modes $(MODES) --workloads $(WORKLOADS)
+
+protect: RUNS = 3
+protect: $(READY) ## protection while at work, beside a static memory.low, RUNS times each (3)
+	$(VENV)/bin/python -m tests.bench.protect --runs $(RUNS)
 
 test: lint types bpf ## everything: lint, types, unit tests, kernel and system tests in the VM
 	$(VENV)/bin/pytest tests/unit tests/lab tests/kernel tests/system tests/service

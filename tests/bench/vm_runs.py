@@ -3,7 +3,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,14 +55,27 @@ def make_runs(vm: Vm, plan: Plan, show: Callable[[int, Run | Skip], None]) -> Re
         LabError: not all of them could be made, or the kernel complained.
     """
     results = Results()
+    for line in report_lines(vm, plan.command, SETUP_LIMIT_S + plan.total * RUN_LIMIT_S):
+        told = results.add_line(line)
+        show(len(results.measurements), told)
+    return results
+
+
+def report_lines(vm: Vm, command: Sequence[str], limit_s: float) -> Iterator[str]:
+    """Run a command in the guest, and yield each line that it reports.
+
+    Raises:
+        LabError: it failed, or the kernel complained.
+    """
+    lines = 0
     complaints: list[Complaint] = []
     status = 0
-    vm.start(plan.command)
-    for frame in vm.frames(SETUP_LIMIT_S + plan.total * RUN_LIMIT_S):
+    vm.start(command)
+    for frame in vm.frames(limit_s):
         match frame.kind:
             case Kind.REPORT:
-                told = results.add_line(frame.text)
-                show(len(results.measurements), told)
+                lines += 1
+                yield frame.text
             case Kind.COMPLAINT:
                 complaints.append(complaint_from_json(frame.payload))
                 print(complaints[-1].text, file=sys.stderr)
@@ -73,9 +86,7 @@ def make_runs(vm: Vm, plan: Plan, show: Callable[[int, Run | Skip], None]) -> Re
     if complaints:
         raise KernelComplaintError(f"the kernel complained ({complaints[0].title}): {vm.console_log}")
     if status != 0:
-        made = len(results.measurements)
-        raise LabError(f"the guest ended with status {status} after {made} of {plan.total} runs")
-    return results
+        raise LabError(f"the guest ended with status {status} after reporting {lines} times")
 
 
 def fresh_directory(directory: Path, outputs: Iterable[Path]) -> None:
