@@ -3,9 +3,15 @@
 
 import ctypes
 import os
+from collections.abc import Iterator
+from typing import TypeVar
 
 from reclaimd.kernel.ids import map_ids
+from reclaimd.kernel.layout import RuleValue, StateValue
 from reclaimd.kernel.libbpf import LIBBPF, U32, Status, bpf_map_get_next_key, bpf_obj_get_info_by_fd
+from reclaimd.kernel.maps import TypedMap
+
+V = TypeVar("V", bound=ctypes.Structure)
 
 
 class MapInfo(ctypes.Structure):
@@ -20,9 +26,30 @@ def bpf_map_get_fd_by_id(map_id: U32) -> Status:
     raise NotImplementedError
 
 
+def rule_of(cgroup_id: int) -> RuleValue | None:
+    """Return the rule that is in force for a cgroup, as the kernel has it."""
+    return _value("rules", RuleValue, cgroup_id)
+
+
+def state_of(cgroup_id: int) -> StateValue | None:
+    """Return what goes on in a cgroup, as the kernel has it."""
+    return _value("states", StateValue, cgroup_id)
+
+
 def cgroups_in(name: str) -> set[int]:
     """Return the ids of the cgroups that the maps of this name have an entry for; empty if there is no such map."""
-    found: set[int] = set()
+    return {cgroup_id for fd in _maps(name) for cgroup_id in _keys_of(fd)}
+
+
+def _value(name: str, kind: type[V], cgroup_id: int) -> V | None:
+    values = [
+        TypedMap(fd, name, ctypes.c_uint64, kind).lookup(ctypes.c_uint64(cgroup_id)) for fd in _maps(name)
+    ]
+    return next((value for value in values if value), None)
+
+
+def _maps(name: str) -> Iterator[int]:
+    """Yield a file descriptor of each map of this name, open until the next one."""
     for map_id in map_ids():
         try:
             fd = bpf_map_get_fd_by_id(map_id)
@@ -30,10 +57,9 @@ def cgroups_in(name: str) -> set[int]:
             continue
         try:
             if _name_of(fd) == name:
-                found |= _keys_of(fd)
+                yield fd
         finally:
             os.close(fd)
-    return found
 
 
 def _name_of(fd: int) -> str:

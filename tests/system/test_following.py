@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rules follow the limits that they are percentages of."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import pytest
+
+from tests.kernel.cgroups import PAGE_BYTES, Cgroup, until
+from tests.system.conftest import StartDaemon
+from tests.system.entries import rule_of
+from tests.system.load import MIB, limited
+
+#: The daemon means to need less than a second. That is measured here and told; what fails is only a multiple of it.
+LIMIT_S = 10.0
+REWRITES = 10
+POLICY = """\
+policies:
+  - name: batch
+    match: /batch/*
+    reclaim: {start: 75%, stop: 50%}
+  - name: high
+    match: /batch/high
+    reclaim: {start: 75% of memory.high, stop: 50% of memory.high}
+"""
+
+
+def _start_bytes(cgroup: Cgroup) -> int:
+    rule = rule_of(cgroup.cgroup_id)
+    assert rule
+    pages: int = rule.start.conditions[0].bound
+    return pages * PAGE_BYTES
+
+
+@pytest.mark.parametrize(("name", "file"), [("leaf", "memory.max"), ("high", "memory.high")])
+def test_a_rule_in_the_kernel_follows_a_rewritten_limit(
+    batch: Cgroup, start: StartDaemon, record_property: Callable[..., None], name: str, file: str
+) -> None:
+    leaf = limited(batch, name, 32)
+    leaf.write("memory.high", str(32 * MIB))
+    start(POLICY)
+    assert _start_bytes(leaf) == 24 * MIB
+    took_s = []
+    for number in range(1, REWRITES + 1):
+        limit_bytes = (32 + 4 * number) * MIB
+        written_s = time.monotonic()
+        leaf.write(file, str(limit_bytes))
+        for _ in until(LIMIT_S):
+            if _start_bytes(leaf) == limit_bytes * 3 // 4:
+                break
+        took_s.append(time.monotonic() - written_s)
+    record_property("median_s", median(took_s))
+    record_property("slowest_s", max(took_s))
+    print(f"{file}: a rule follows within {median(took_s):.3f} s, {max(took_s):.3f} s at most")
