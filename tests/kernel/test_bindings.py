@@ -13,7 +13,7 @@ import pytest
 
 from reclaimd.errors import HostError
 from reclaimd.kernel.btf import Btf
-from reclaimd.kernel.maps import UpdateFlag
+from reclaimd.kernel.maps import BATCH, UpdateFlag
 from reclaimd.kernel.mirror import require_same_layout
 from reclaimd.kernel.object import BpfObject, BpfObjectError
 from reclaimd.kernel.pin import open_pin, unpin
@@ -152,6 +152,17 @@ def test_map_can_be_emptied_while_it_is_walked(obj: BpfObject) -> None:
     for key in pairs:
         pairs.delete(key)
     assert not list(pairs)
+
+
+def test_a_scan_brings_more_elements_than_fit_one_batch(unloaded: BpfObject) -> None:
+    unloaded.map("pairs").set_max_entries(3 * BATCH)
+    unloaded.load()
+    pairs = unloaded.map("pairs").typed(ctypes.c_uint64, Pair)
+    assert list(pairs.scan()) == []
+    wanted = {number: number * 2 for number in range(2 * BATCH + 1)}
+    for number, right in wanted.items():
+        pairs.update(ctypes.c_uint64(number), Pair(number, right))
+    assert {key.value: value.right for key, value in pairs.scan()} == wanted
 
 
 def test_per_cpu_values_come_one_for_each_cpu(obj: BpfObject) -> None:

@@ -2,8 +2,12 @@
 """What a cgroup's own accounts say of its memory at the moment."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+#: What memory.pressure is about: the time in which some tasks, or all, were stalled.
+SHARES = ("some", "full")
+#: What memory.events counts, as far as it is read.
+EVENTS = ("low", "high", "max", "oom", "oom_kill")
 
 #: Enough for any of the files: a dozen numbers.
 _READ_BYTES = 1024
@@ -15,13 +19,13 @@ class Reading:
 
     Attributes:
         usage_bytes: memory.current.
-        stalled_us: the totals of memory.pressure, for "some" and "full"; empty on kernels without PSI.
-        events: memory.events, by name.
+        stalled_us: the totals of memory.pressure, in the order of SHARES; empty on kernels without PSI.
+        events: memory.events, in the order of EVENTS.
     """
 
     usage_bytes: int
-    stalled_us: Mapping[str, int]
-    events: Mapping[str, int]
+    stalled_us: tuple[int, ...]
+    events: tuple[int, ...]
 
 
 def take_reading(root: str, path: str, cgroup_id: int) -> Reading | None:
@@ -51,18 +55,20 @@ def take_reading(root: str, path: str, cgroup_id: int) -> Reading | None:
         os.close(directory_fd)
 
 
-def _totals(directory_fd: int) -> Mapping[str, int]:
+def _totals(directory_fd: int) -> tuple[int, ...]:
     try:
         text = _read(directory_fd, "memory.pressure")
     except OSError:
-        return {}
+        return ()
     # "some avg10=0.00 avg60=0.00 avg300=0.00 total=0", and the same for "full".
-    return {line[:4].decode(): int(line.rpartition(b"=")[2]) for line in text.splitlines()}
+    some, full = (int(line.rpartition(b"=")[2]) for line in text.splitlines())
+    return some, full
 
 
-def _events(text: bytes) -> Mapping[str, int]:
-    words = text.decode().split()
-    return {name: int(count) for name, count in zip(words[::2], words[1::2], strict=True)}
+def _events(text: bytes) -> tuple[int, ...]:
+    # "low 0", "high 0" and so on, always in the same order; what newer kernels have more comes after them.
+    words = text.split()
+    return tuple(int(count) for count in words[1 : 2 * len(EVENTS) : 2])
 
 
 def _read(directory_fd: int, name: str) -> bytes:

@@ -198,6 +198,20 @@ def bpf_map_lookup_elem(fd: Fd, key: Memory, value: Memory) -> Status:
 
 
 @LIBBPF.function
+def bpf_map_lookup_batch(  # noqa: PLR0913, PLR0917  libbpf's own
+    fd: Fd,
+    in_batch: Memory,
+    out_batch: Memory,
+    keys: Memory,
+    values: Memory,
+    count: Annotated[c_uint32, ByReference],
+    opts: Memory,
+) -> Status:
+    """Copy up to count elements from in_batch (None: the first) on; ENOENT with the last ones, whose number is in count."""
+    raise NotImplementedError
+
+
+@LIBBPF.function
 def bpf_map_update_elem(fd: Fd, key: Memory, value: Memory, flags: U64) -> Status:
     """Set the value of a key."""
     raise NotImplementedError

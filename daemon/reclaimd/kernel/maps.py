@@ -18,6 +18,10 @@ V = TypeVar("V", bound=libbpf.CData)
 _PER_CPU_ALIGN_BYTES = 8
 
 
+#: Elements that one system call brings; more than any bucket of a hash map ever has.
+BATCH = 256
+
+
 class UpdateFlag(IntEnum):
     """Flags of BPF_MAP_UPDATE_ELEM (uapi/linux/bpf.h)."""
 
@@ -185,6 +189,26 @@ class TypedMap(Generic[K, V]):
             value = self.lookup(key)
             if value is not None:
                 yield key, value
+
+    def scan(self) -> Iterator[tuple[K, V]]:
+        """All keys of a hash map with their values, many at each system call.
+
+        Both lie in memory that is used again: they are good until the next are asked for.
+        """
+        make_key: Any = self._key  # see GlobalData.at
+        make_value: Any = self._value
+        keys, values = (make_key * BATCH)(), (make_value * BATCH)()
+        position: ctypes.c_uint64 | None = None
+        more = True
+        while more:
+            following, count = ctypes.c_uint64(), ctypes.c_uint32(BATCH)
+            try:
+                libbpf.bpf_map_lookup_batch(self._fd, position, following, keys, values, count, None)
+            except FileNotFoundError:
+                more = False
+            position = following
+            for place in range(count.value):
+                yield make_key.from_buffer(keys, place * ctypes.sizeof(make_key)), values[place]
 
     def _lookup(self, key: K, memory: libbpf.CData) -> bool:
         try:

@@ -8,21 +8,19 @@ does not have is left out, as each sample costs the daemon and Prometheus alike.
 from collections.abc import Callable, Iterable
 from mmap import PAGESIZE as PAGE_BYTES
 
-from reclaimd.backend.base import TIME_BOUNDS_NS, Counters, StartReason, StopReason, Times
-from reclaimd.config.models import Mode
+from reclaimd.backend.base import TIME_BOUNDS_NS, Counters, Times
+from reclaimd.cgroup.reading import EVENTS, SHARES
 from reclaimd.policy.rule import Rule
 from reclaimd.service.family import NS_PER_S, ByLabel, Family, Governed, Histogram, Kind, Number
+from reclaimd.service.subject import Subject
 
 MS_PER_S = 1_000
 US_PER_S = 1_000_000
 
-#: Every second bound of what the kernel counts, from 64 us on: a delay that nobody notices up to one that all do.
-REACTION_BOUNDS_NS = TIME_BOUNDS_NS[3:11]
-#: From 1 ms, about a pass, to a bit more than a minute.
-DURATION_BOUNDS_NS = TIME_BOUNDS_NS[5:14]
-
-#: What memory.events has; it may have more.
-EVENTS = ("low", "high", "max", "oom", "oom_kill")
+#: From 256 us to 262 ms: a delay that nobody notices, and one that all do.
+REACTION_BOUNDS_NS = TIME_BOUNDS_NS[4:10]
+#: From 1 ms, about a pass, to 17 s.
+DURATION_BOUNDS_NS = TIME_BOUNDS_NS[5:13]
 
 
 def _counter(
@@ -34,7 +32,7 @@ def _counter(
         if governed.counters is None:
             return None
         number = value_of(governed.counters)
-        return number if number or part(governed.rule) else None
+        return number if number or part(governed.subject.rule) else None
 
     return Number(name, Kind.COUNTER, documentation, value)
 
@@ -59,12 +57,8 @@ def _throttles(rule: Rule) -> object:
     return rule.throttles
 
 
-def _pages(name: str, documentation: str, pages_of: Callable[[Rule], int | None]) -> Number:
-    def value(governed: Governed) -> float | None:
-        pages = pages_of(governed.rule)
-        return None if pages is None else pages * PAGE_BYTES
-
-    return Number(name, Kind.GAUGE, documentation, value)
+def _threshold(name: str, documentation: str, bytes_of: Callable[[Subject], int | None]) -> Number:
+    return Number(name, Kind.GAUGE, documentation, lambda governed: bytes_of(governed.subject))
 
 
 def _histogram(
@@ -72,7 +66,7 @@ def _histogram(
 ) -> Histogram:
     def times(governed: Governed) -> Times | None:
         counters = governed.counters
-        return times_of(counters) if counters is not None and governed.rule.reclaim else None
+        return times_of(counters) if counters is not None and governed.subject.rule.reclaim else None
 
     return Histogram(name, Kind.HISTOGRAM, documentation, bounds_ns, times)
 
@@ -80,43 +74,22 @@ def _histogram(
 def _triggers(governed: Governed) -> Iterable[tuple[str, float]]:
     if governed.counters is None:
         return ()
-    return {**dict.fromkeys(_starts(governed.rule), 0), **governed.counters.started_for}.items()
+    return {**governed.subject.starts, **governed.counters.started_for}.items()
 
 
 def _episodes(governed: Governed) -> Iterable[tuple[str, float]]:
     if governed.counters is None:
         return ()
-    return {**dict.fromkeys(_ends(governed.rule), 0), **governed.counters.ended_for}.items()
-
-
-def _starts(rule: Rule) -> tuple[StartReason, ...]:
-    if rule.reclaim is None:
-        return ()
-    return tuple(StartReason[condition.metric.name] for condition in rule.reclaim.start.conditions)
-
-
-def _ends(rule: Rule) -> tuple[StopReason, ...]:
-    """Why episodes can be expected to end; a cgroup that has gone has no metrics any more."""
-    if rule.reclaim is None:
-        return ()
-    if rule.mode is Mode.MONITOR:
-        return (StopReason.MONITORED,)
-    floor = (StopReason.FLOOR,) if rule.reclaim.floor_pages else ()
-    return (
-        *(StopReason[condition.metric.name] for condition in rule.reclaim.stop.conditions),
-        StopReason.NO_PROGRESS,
-        *floor,
-    )
+    return {**governed.subject.ends, **governed.counters.ended_for}.items()
 
 
 def _stalls(governed: Governed) -> Iterable[tuple[str, float]]:
-    stalled_us = governed.reading.stalled_us if governed.reading else {}
-    return ((share, us / US_PER_S) for share, us in stalled_us.items())
+    stalled_us = governed.reading.stalled_us if governed.reading else ()
+    return [(share, us / US_PER_S) for share, us in zip(SHARES, stalled_us, strict=False)]
 
 
 def _events(governed: Governed) -> Iterable[tuple[str, float]]:
-    counts = governed.reading.events if governed.reading else {}
-    return ((event, counts[event]) for event in EVENTS if event in counts)
+    return zip(EVENTS, governed.reading.events, strict=True) if governed.reading else ()
 
 
 FAMILIES: tuple[Family, ...] = (
@@ -225,27 +198,27 @@ FAMILIES: tuple[Family, ...] = (
         "Memory that the cgroup is charged with (memory.current).",
         lambda governed: governed.reading.usage_bytes if governed.reading else None,
     ),
-    _pages(
+    _threshold(
         "reclaimd_start_bytes",
         "Lowest usage that a start condition compares with.",
-        lambda rule: rule.reclaim.start.lowest_usage_pages if rule.reclaim else None,
+        lambda subject: subject.start_bytes,
     ),
-    _pages(
+    _threshold(
         "reclaimd_stop_bytes",
         "Lowest usage that a stop condition compares with.",
-        lambda rule: rule.reclaim.stop.lowest_usage_pages if rule.reclaim else None,
+        lambda subject: subject.stop_bytes,
     ),
-    _pages(
+    _threshold(
         "reclaimd_floor_bytes",
         "Usage below which nothing is reclaimed, where the policy has such a floor.",
-        lambda rule: (rule.reclaim.floor_pages or None) if rule.reclaim else None,
+        lambda subject: subject.floor_bytes,
     ),
-    _pages(
+    _threshold(
         "reclaimd_back_pressure_bytes",
         "Usage from which on back-pressure delays charges.",
-        lambda rule: rule.back_pressure.start_pages if rule.back_pressure else None,
+        lambda subject: subject.back_pressure_bytes,
     ),
-    _pages("reclaimd_limit_bytes", "The cgroup's memory.max.", lambda rule: rule.limit_pages),
+    _threshold("reclaimd_limit_bytes", "The cgroup's memory.max.", lambda subject: subject.limit_bytes),
     ByLabel(
         "reclaimd_pressure_seconds",
         Kind.COUNTER,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """All metrics of one moment as text: those of each governed cgroup, of the daemon, and of its process.
 
-Nothing is kept between scrapes, so the series of a cgroup end when its rule does.
+The series of a cgroup end when its rule does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client.exposition import choose_encoder
@@ -13,9 +13,10 @@ from prometheus_client.registry import CollectorRegistry
 
 from reclaimd.cgroup.reading import take_reading
 from reclaimd.service.cgroup_metrics import FAMILIES
-from reclaimd.service.family import Governed, labels_of
+from reclaimd.service.family import Governed
 from reclaimd.service.ledger import Account
 from reclaimd.service.metrics import DaemonCollector, Sources
+from reclaimd.service.subject import Subject
 
 
 class Exposition:
@@ -31,6 +32,7 @@ class Exposition:
         self._sources = sources
         self._root = str(root)
         self._max_cgroups = max_cgroups
+        self._subjects: Mapping[int, Subject] = {}
 
     def __call__(self, accept: str) -> tuple[str, Iterator[str]]:
         """Return the content type that a client (by its header Accept) gets, and the text piece by piece.
@@ -46,20 +48,28 @@ class Exposition:
         ProcessCollector(registry=registry)
 
         def pieces() -> Iterator[str]:
-            governed = [self._governed(account) for account in exported]
+            governed = self._governed(exported)
             open_metrics = content_type.startswith("application/openmetrics-text")
             for family in FAMILIES:
-                yield family.text(governed, open_metrics=open_metrics)
+                yield from family.text(governed, open_metrics=open_metrics)
             # Last, for in OpenMetrics it says where the text ends.
             yield encode(registry).decode()
 
         return content_type, pieces()
 
-    def _governed(self, account: Account) -> Governed:
-        rule = account.rule
-        return Governed(
-            rule,
-            account.counters,
-            take_reading(self._root, rule.path, rule.cgroup_id),
-            labels_of(rule),
-        )
+    def _governed(self, accounts: Sequence[Account]) -> list[Governed]:
+        # Another mapping each time, for scrapes at the same time: each makes what it lacks.
+        known = self._subjects
+        subjects: dict[int, Subject] = {}
+        for rule in (account.rule for account in accounts):
+            subject = known.get(rule.cgroup_id)
+            subjects[rule.cgroup_id] = subject if subject and subject.rule is rule else Subject.of(rule)
+        self._subjects = subjects
+        return [
+            Governed(
+                subjects[account.rule.cgroup_id],
+                account.counters,
+                take_reading(self._root, account.rule.path, account.rule.cgroup_id),
+            )
+            for account in accounts
+        ]

@@ -28,7 +28,9 @@ from reclaimd.service.incidents import Incident, Incidents
 from reclaimd.service.ledger import Ledger, Loading, PolicyState
 from reclaimd.service.log import DaemonLog
 from reclaimd.service.manager import ServiceManager
+from reclaimd.service.memory import give_memory_back
 from reclaimd.service.metrics import Sources
+from reclaimd.service.open_files import raise_open_files_limit
 from reclaimd.service.pages import Pages
 from reclaimd.service.pauses import Pauses
 from reclaimd.service.resolver import Resolver
@@ -74,6 +76,8 @@ def serve(
     Raises:
         ReclaimdError: there is no way to start; nothing is left attached.
     """
+    raise_open_files_limit()
+    give_memory_back()
     with (
         SignalFd() as signals,
         closing(ControlSocket(surroundings.control_socket)) as control_socket,

@@ -148,7 +148,7 @@ def test_the_sampler_takes_one_sample_at_least(programs: Path, tmp_path: Path) -
     ended = run(
         programs / "sampler", "--path", tmp_path / "memory.current", "--interval-us", "1000", stdin=""
     )
-    assert len(ended.stdout.splitlines()) == 1 + 1  # its heading and the sample
+    assert len(ended.stdout.splitlines()) >= 1 + 1  # its heading and the sample
 
 
 def test_a_file_that_cannot_be_sampled_is_one_line(programs: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.cgroup.reading import Reading, take_reading
+from reclaimd.cgroup.reading import EVENTS, SHARES, Reading, take_reading
 from tests.unit.fake_cgroupfs import FakeCgroupfs
 
 
@@ -16,8 +16,14 @@ def test_everything_is_read(cgroupfs: FakeCgroupfs) -> None:
     reading = read(cgroupfs, cgroupfs.add("/a", current_bytes=4096))
     assert reading is not None
     assert reading.usage_bytes == 4096
-    assert reading.stalled_us == {"some": 1_500_000, "full": 250_000}
-    assert (reading.events["low"], reading.events["oom_kill"]) == (1, 5)
+    assert dict(zip(SHARES, reading.stalled_us, strict=True)) == {"some": 1_500_000, "full": 250_000}
+    assert dict(zip(EVENTS, reading.events, strict=True)) == {
+        "low": 1,
+        "high": 2,
+        "max": 3,
+        "oom": 4,
+        "oom_kill": 5,
+    }
 
 
 def test_without_psi_there_are_no_stalls(cgroupfs: FakeCgroupfs) -> None:
@@ -25,7 +31,7 @@ def test_without_psi_there_are_no_stalls(cgroupfs: FakeCgroupfs) -> None:
     (cgroupfs.root / "a/memory.pressure").unlink()
     reading = read(cgroupfs, cgroup_id)
     assert reading is not None
-    assert reading.stalled_us == {}
+    assert reading.stalled_us == ()
 
 
 def test_another_cgroup_at_the_path_is_not_read(cgroupfs: FakeCgroupfs) -> None:

@@ -105,10 +105,11 @@ class BpfBackend:
 
     def stats(self) -> dict[int, Counters]:
         """The counters of all rules in force, by cgroup id."""
-        states = {
-            cgroup_id: self._programs.states.lookup(ctypes.c_uint64(cgroup_id)) for cgroup_id in self._rules
+        return {
+            key.value: counters(state.counters)
+            for key, state in self._programs.states.scan()
+            if key.value in self._rules
         }
-        return {cgroup_id: counters(state.counters) for cgroup_id, state in states.items() if state}
 
     def dropped_events(self) -> int:
         """How many events were lost because nobody read them in time."""

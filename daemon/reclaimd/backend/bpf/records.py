@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the BPF programs tell, in the words of reclaimd.backend.base."""
 
-import ctypes
+from collections.abc import Mapping
+from ctypes import c_uint64
+from typing import TypeVar
 
 from reclaimd.backend.base import (
     CgroupGone,
@@ -21,8 +23,11 @@ from reclaimd.kernel.layout import (
     MetricCode,
     StartCode,
     StopCode,
-    TimesValue,
 )
+
+N = TypeVar("N", StartReason, StopReason)
+
+WORD_BYTES = 8
 
 _METRICS = {int(code): Metric[code.name] for code in MetricCode}
 _STARTS = {
@@ -32,8 +37,20 @@ _STARTS = {
 }
 _REASONS = {int(code): StopReason[code.name] for code in (*MetricCode, *StopCode)}
 
-#: The counters that are plain numbers; they are called the same on both sides.
-_NUMBERS = tuple(name for name, kind in CountersValue._fields_ if kind is ctypes.c_uint64)
+
+def _words(name: str) -> slice:
+    """Where a member of CountersValue is when that is read as numbers of 64 bits."""
+    member = getattr(CountersValue, name)
+    return slice(member.offset // WORD_BYTES, (member.offset + member.size) // WORD_BYTES)
+
+
+_STARTED_FOR = _words("started_for")
+_ENDED_FOR = _words("ended_for")
+_DURATIONS = _words("durations")
+_FIRST_PASSES = _words("first_passes")
+_FIRST_PAGES = _words("first_pages")
+#: What comes first, each one word, is called the same on both sides.
+_NUMBERS = tuple(name for name, kind in CountersValue._fields_ if kind is c_uint64)
 
 
 def event(record: EventRecord) -> Event:
@@ -47,18 +64,24 @@ def event(record: EventRecord) -> Event:
 
 def counters(value: CountersValue) -> Counters:
     """A state's counters."""
+    # One by one, ctypes would take longer for these than the kernel takes to copy them.
+    words = memoryview(value).cast("B").cast("Q").tolist()
     return Counters(
-        **{name: getattr(value, name) for name in _NUMBERS},
-        started_for={_STARTS[code]: count for code, count in enumerate(value.started_for) if count},
-        ended_for={_REASONS[code]: count for code, count in enumerate(value.ended_for) if count},
-        durations=_times(value.durations),
-        first_passes=_times(value.first_passes),
-        first_pages=_times(value.first_pages),
+        **dict(zip(_NUMBERS, words, strict=False)),
+        started_for=_named(words[_STARTED_FOR], _STARTS),
+        ended_for=_named(words[_ENDED_FOR], _REASONS),
+        durations=_times(words[_DURATIONS]),
+        first_passes=_times(words[_FIRST_PASSES]),
+        first_pages=_times(words[_FIRST_PAGES]),
     )
 
 
-def _times(value: TimesValue) -> Times:
-    return Times(value.sum_ns, tuple(value.buckets))
+def _named(counts: list[int], names: Mapping[int, N]) -> dict[N, int]:
+    return {names[code]: count for code, count in enumerate(counts) if count} if any(counts) else {}
+
+
+def _times(words: list[int]) -> Times:
+    return Times(words[0], tuple(words[1:]))
 
 
 def _episode(record: EventRecord) -> EpisodeEnded:

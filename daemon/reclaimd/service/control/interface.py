@@ -12,7 +12,7 @@ from varlink import InvalidParameter
 
 from reclaimd import __version__
 from reclaimd.backend.base import EpisodeEnded, RefusedError, StartReason
-from reclaimd.cgroup.reading import Reading, take_reading
+from reclaimd.cgroup.reading import EVENTS, SHARES, Reading, take_reading
 from reclaimd.config.problem import printable
 from reclaimd.errors import ReclaimdError
 from reclaimd.policy.rule import Rule
@@ -120,8 +120,8 @@ class Interface:
         reading = self._reading(rule)
         reply = {
             "governed": describe.governed(rule, counters, reading),
-            "memory_events": dict(reading.events) if reading else {},
-            "stalled_us": dict(reading.stalled_us) if reading else {},
+            "memory_events": dict(zip(EVENTS, reading.events, strict=True)) if reading else {},
+            "stalled_us": dict(zip(SHARES, reading.stalled_us, strict=False)) if reading else {},
             "bounds": describe.bounds(rule.reclaim) if rule.reclaim else None,
             "back_pressure": describe.back_pressure(rule.back_pressure) if rule.back_pressure else None,
             "protection": describe.protection(rule.protect) if rule.protect else None,
