@@ -51,6 +51,13 @@ types: $(READY)
 unit: $(READY)
 	$(VENV)/bin/pytest -q tests/unit
 
+.PHONY: docs bench-service
+docs: $(READY) ## the pages that are made from the code: docs/metrics.md
+	$(VENV)/bin/python -m tests.docs.metrics_page > docs/metrics.md
+
+bench-service: host ## the daemon's memory, idle CPU, start and scrapes with 100 to 2,000 cgroups, in the VM
+	$(PYTHON) -m tests.bench.service
+
 bpf: host ## compile the BPF programs and the tests' helpers
 	$(LAB) bpf
 

@@ -94,7 +94,7 @@ class Daemon:
 
     def __init__(self, config: Path, port: int) -> None:
         self._config = config
-        self._listen = f"127.0.0.1:{port}"
+        self.address = f"127.0.0.1:{port}"
         #: Where it is controlled.
         self.socket = config.with_name("io.reclaimd")
         self._unread = b""
@@ -125,12 +125,17 @@ class Daemon:
 
     def scrape(self) -> Metrics:
         """Return the metrics of now."""
-        with urllib.request.urlopen(f"http://{self._listen}/metrics", timeout=PATIENCE_S) as answer:
-            return Metrics(answer.read().decode())
+        return Metrics(self.text())
+
+    def text(self) -> str:
+        """Return the metrics of now as they come."""
+        with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=PATIENCE_S) as answer:
+            text: str = answer.read().decode()
+        return text
 
     def reload(self, policies: str) -> None:
         """Have it load other policies."""
-        self._config.write_text(f"{policies}metrics: {{listen: '{self._listen}'}}\n")
+        self._config.write_text(f"{policies}metrics: {{listen: '{self.address}'}}\n")
         self._process.send_signal(signal.SIGHUP)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

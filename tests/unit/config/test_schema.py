@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "config/reclaimd.schema.json"
 SCHEMA = json.loads(SHIPPED.read_text())
 VALIDATOR = Draft7Validator(SCHEMA)
-FILES = sorted((ROOT / "config").rglob("*.yaml"))
+FILES = [ROOT / "config/reclaimd.yaml", *sorted((ROOT / "config/examples").glob("*.yaml"))]
 FENCED = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = FENCED.findall((ROOT / "docs/policy.md").read_text())
 
