@@ -33,7 +33,7 @@ exit status:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
         status: int = options.command(options)
     except ReclaimdError as error:
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line, with every command."""
     parser = argparse.ArgumentParser(
         prog="reclaimd",
         description="Keeps memory cgroups below their limits in the background.",

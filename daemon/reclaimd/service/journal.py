@@ -16,6 +16,8 @@ MESSAGE_IDS: Mapping[str, str] = {
     "in force": "92714a1ade26454cb17b3d3d48c5c64e",
     "reloaded": "1a414db618204a3e9b961c15d9fdeb74",
     "not reloaded: the configuration in force stays": "711fd080a9284052b0c2d1f104896545",
+    "paused": "1758921c73f44f8a85a8fc7207d21978",
+    "resumed": "e037cdde8f9a496db32977dc88d4abd2",
     "stopping": "a54c10c92242482cbfb22b881cd26af2",
     "stopped": "0dda92b91d57490f92ff079ce6395a76",
     "rules changed": "ebf33c3d68c243538f902c7314d2e445",
