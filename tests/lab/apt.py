@@ -15,6 +15,7 @@ HOST_PACKAGES = {
     # The first bookworm did not know trixie's signing keys yet.
     "mmdebstrap": ("mmdebstrap", "debian-archive-keyring"),
     "qemu-system-x86_64": ("qemu-system-x86",),
+    "openssl": ("openssl",),
 }
 """Commands that the lab runs on the host, and the packages to install for them."""
 

@@ -10,6 +10,8 @@ from reclaimd.backend.bpf import BpfBackend
 from tests.kernel.cgroups import Cgroup, Charger, until
 from tests.system.rules import MIB_PAGES, between, rule
 
+MOMENT_NS = 5_000_000_000
+
 
 @pytest.fixture
 def counted(backend: BpfBackend, batch: Cgroup, disk: Path) -> Counters:
@@ -68,5 +70,5 @@ def test_durations_are_those_of_the_events(backend: BpfBackend, batch: Cgroup, d
             break
     told_ns = sum(event.ended_ns - event.started_ns for event in events)
     counted_ns = backend.stats()[leaf.cgroup_id].durations.sum_ns
-    # The event is written a moment after the count.
-    assert counted_ns <= told_ns <= 1.1 * counted_ns + 1_000_000 * len(events)
+    # The event is written a moment after the count, which is long only where the CPU is taken away in between.
+    assert counted_ns <= told_ns <= counted_ns + MOMENT_NS * len(events)
