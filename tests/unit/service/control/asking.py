@@ -3,8 +3,10 @@
 
 import json
 import os
+import resource
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +14,18 @@ from typing import Any, Self
 TIMEOUT_S = 20.0
 
 Reply = dict[str, Any]
+
+
+@contextmanager
+def room_for(descriptors: int) -> Iterator[None]:
+    """Let this process have so many open files, as far as its hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = descriptors if hard == resource.RLIM_INFINITY else min(descriptors, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 class Peer:

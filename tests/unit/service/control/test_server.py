@@ -11,7 +11,7 @@ from reclaimd.service.control.client import Client
 from reclaimd.service.control.message import MAX_MESSAGE_BYTES
 from reclaimd.service.control.server import MAX_CLIENTS
 from tests.unit.fake_cgroupfs import FakeCgroupfs
-from tests.unit.service.control.asking import Peer
+from tests.unit.service.control.asking import Peer, room_for
 from tests.unit.service.memory_backend import episode
 from tests.unit.service.running import RunningDaemon, add_parent
 
@@ -119,7 +119,7 @@ def test_a_client_that_has_shut_its_side_down_gets_its_answer(daemon: RunningDae
 
 def test_idle_clients_beyond_the_most_there_may_be_do_no_harm(daemon: RunningDaemon) -> None:
     def script(running: RunningDaemon) -> None:
-        with ExitStack() as peers:
+        with room_for(4096), ExitStack() as peers:
             for _ in range(1000):
                 peers.enter_context(Peer(running.socket))
             goes_on(running)
