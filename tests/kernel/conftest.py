@@ -84,8 +84,9 @@ def disk() -> Iterator[Path]:
 def huge_pages() -> Iterator[Path]:
     """Huge pages for whoever can have one; the directory of their settings, which are put back."""
     settings = Path("/sys/kernel/mm/transparent_hugepage")
-    before = {name: (settings / name).read_text() for name in ("enabled", "defrag")}
+    names = ("enabled", "defrag", "khugepaged/scan_sleep_millisecs")
+    before = {name: (settings / name).read_text() for name in names}
     (settings / "enabled").write_text("always")
     yield settings
     for name, choices in before.items():
-        (settings / name).write_text(choices.partition("[")[2].partition("]")[0])
+        (settings / name).write_text(choices.partition("[")[2].partition("]")[0] or choices)

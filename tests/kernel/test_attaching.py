@@ -18,10 +18,11 @@ from reclaimd.kernel.link import (
     fill_struct_ops,
 )
 from reclaimd.kernel.object import BpfObject, BpfObjectError
-from tests.kernel.cgroups import Cgroup
+from tests.kernel.cgroups import PATIENCE_S, Cgroup
 from tests.kernel.hooks import Hooks
 from tests.kernel.objects import loaded, object_path
 
+PATIENCE_MS = int(PATIENCE_S * 1000)
 OTHER_BITS = [bit for bit in range(32) if 1 << bit not in {BPF_F_ALLOW_OVERRIDE, BPF_F_CGROUP_FD}]
 
 
@@ -151,6 +152,17 @@ def test_attaching_above_a_different_attachment_is_busy(hooks: Hooks, cgroup: Cg
         sibling = cgroup.child("sibling")
         assert hooks.ops_of(sibling) is None
         assert hooks.ops_of(grandchild) == "second"
+
+
+def test_an_attachment_whose_cgroup_has_been_removed_is_in_nobodys_way(hooks: Hooks, cgroup: Cgroup) -> None:
+    sibling = cgroup.child("sibling")
+    for _ in range(10):
+        child = cgroup.child("child")
+        with hooks.attached("second", child) as below:
+            child.remove()
+            with hooks.attached("first", cgroup):
+                assert below.wait_detached(PATIENCE_MS)
+                assert hooks.ops_of(sibling) == "first"
 
 
 def test_three_levels_the_middle_one_without_override(hooks: Hooks, cgroup: Cgroup) -> None:

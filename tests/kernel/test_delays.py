@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger
+from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
 from tests.kernel.hooks import Hook, Hooks
 
 CHARGE_BATCH_PAGES = 64
@@ -110,3 +110,22 @@ def test_delay_does_not_hold_up_a_charge_that_may_not_sleep(
     assert leaf.keyed("memory.stat")["anon_thp"] == HUGE_PAGES * HUGE_BYTES
     assert delayed_s(hooks, leaf) >= HUGE_PAGES * 0.5
     assert took_s < HUGE_PAGES * 0.5 / 2
+
+
+def test_delay_does_not_hold_up_a_kernel_thread(
+    hooks: Hooks, leaf: Cgroup, charger: Charger, huge_pages: Path
+) -> None:
+    """Khugepaged charges the huge pages it makes to whose memory they are, and makes them for everybody."""
+    (huge_pages / "enabled").write_text("never")
+    charger.huge(HUGE_PAGES)
+    delay(hooks, leaf, 2000)
+    (huge_pages / "enabled").write_text("always")
+    charger.huge(1)  # makes the process known to khugepaged, which may begin at once
+    start_s = time.monotonic()
+    (huge_pages / "khugepaged/scan_sleep_millisecs").write_text("0")
+    for _ in until():
+        if leaf.keyed("memory.stat")["thp_collapse_alloc"] >= HUGE_PAGES:
+            break
+    took_s = time.monotonic() - start_s
+    assert delayed_s(hooks, leaf) >= HUGE_PAGES * 2
+    assert took_s < HUGE_PAGES * 1.5

@@ -93,3 +93,12 @@ def test_a_link_whose_cgroup_has_gone_is_not_updated(hooks: Hooks, cgroup: Cgrou
         assert link.wait_detached(WAIT_MS)
         with refused(errno.ENOLINK):
             update(hooks, link, "second")
+
+
+def test_an_attachment_whose_cgroup_has_been_removed_is_in_nobodys_way(hooks: Hooks, cgroup: Cgroup) -> None:
+    leaf = cgroup.child("leaf")
+    with hooks.attached("first", leaf) as below, hooks.attached("first", cgroup) as above:
+        leaf.remove()
+        update(hooks, above, "second")
+        assert below.wait_detached(WAIT_MS)
+        assert hooks.ops_of(cgroup.child("other")) == "second"
