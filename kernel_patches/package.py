@@ -15,6 +15,7 @@ from tests.lab.progress import say
 from tests.lab.root import root
 
 FRAGMENT = kconfig.CONFIG / "package.config"
+SIGNING = kconfig.CONFIG / "signing.config"
 RESULTS = CHECKOUT / "build" / "kernel"
 DEBIAN_CONFIG = Path("usr/src/linux-config-7.3/config.amd64_none_amd64.xz")
 """In the lab root, from Debian's package of the same source."""
@@ -55,11 +56,11 @@ def _configuration(config: Path | None) -> str:
 
 def _configure(tree: source.Tree, text: str) -> None:
     directory = tree.directory("obj")
-    fragment = FRAGMENT.read_text(encoding="utf-8")
-    (directory / ".config").write_text(f"{text}\n{fragment}", encoding="utf-8")
+    fragments = kconfig.merge([FRAGMENT, SIGNING])
+    (directory / ".config").write_text(f"{text}\n{fragments}", encoding="utf-8")
     tree.make("obj", "olddefconfig", label="kernel configuration")
     result = (directory / ".config").read_text(encoding="utf-8")
-    lost = kconfig.mismatches(fragment, result)
+    lost = lost_options(result)
     if lost:
         raise LabError(f"this configuration cannot carry reclaimd: {'; '.join(map(str, lost))}")
     changed = kconfig.mismatches(text, result)
@@ -68,11 +69,20 @@ def _configure(tree: source.Tree, text: str) -> None:
     say(f"{len(changed)} options differ from the given configuration: {report}")
 
 
+def lost_options(result: str) -> list[kconfig.Mismatch]:
+    """What a finished configuration lacks that the kernel cannot do without."""
+    fragments = [FRAGMENT]
+    if kconfig.parse(result).get("MODULE_SIG") == "y":
+        fragments.append(SIGNING)
+    return kconfig.mismatches(kconfig.merge(fragments), result)
+
+
 def _build(tree: source.Tree, version: str) -> None:
     settings = (
         f"KDEB_PKGVERSION={version}-1",
         "KDEB_CHANGELOG_DIST=trixie",
-        # The package with debug information takes longer to compress than all others together.
-        "DPKG_FLAGS=-Ppkg.linux-upstream.nokerneldbg",
+        # -d: the root has all that a kernel needs of build-essential, but not the C++ compiler.
+        # And the package with debug information takes longer to compress than all others together.
+        "DPKG_FLAGS=-d -Ppkg.linux-upstream.nokerneldbg",
     )
     tree.make("obj", *settings, "bindeb-pkg", label="kernel packages")
