@@ -19,15 +19,26 @@ struct {
 	__type(value, struct reclaimd_state);
 } states SEC(".maps");
 
+/* What programs that these took the place of had counted; user space writes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, RECLAIMD_MAX_RULES);
+	__type(key, __u64);
+	__type(value, struct reclaimd_counters);
+} carried SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, RECLAIMD_RINGBUF_BYTES);
 } events SEC(".maps");
 
 __u64 dropped_events;
+__u64 carried_dropped_events;
 
 /* Charges below an attachment for which there was no rule: a gap in the rules. */
 __u64 ungoverned_charges;
+__u64 carried_ungoverned_charges;
 
 /* For user space, which finds the types of the maps' values and of events by BTF. */
 const struct reclaimd_event *unused_event __attribute__((unused));

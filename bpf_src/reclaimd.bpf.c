@@ -227,6 +227,7 @@ void BPF_PROG(reclaimd_offline, struct mem_cgroup *memcg)
 	if (bpf_map_delete_elem(&rules, &id))
 		return;
 	bpf_map_delete_elem(&states, &id);
+	bpf_map_delete_elem(&carried, &id);
 	report_offline(id);
 }
 

@@ -6,10 +6,11 @@
 #    source ~/.local/share/bash_completion/reclaimd
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_reclaimd_subparsers=(run check probe)
+_shtab_reclaimd_subparsers=(run check detach probe)
 
 _shtab_reclaimd_run_option_strings=(-h --help --config --socket)
 _shtab_reclaimd_check_option_strings=(-h --help --cgroup-root --file-only)
+_shtab_reclaimd_detach_option_strings=(-h --help)
 _shtab_reclaimd_probe_option_strings=(-h --help --json)
 _shtab_reclaimd_option_strings=(-h --help --version)
 
@@ -18,13 +19,15 @@ _shtab_reclaimd_run___socket_COMPGEN=_shtab_compgen_files
 _shtab_reclaimd_check_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_reclaimd_check___cgroup_root_COMPGEN=_shtab_compgen_dirs
 
-_shtab_reclaimd_pos_0_choices=(run check probe)
+_shtab_reclaimd_pos_0_choices=(run check detach probe)
 
 _shtab_reclaimd_run__h_nargs=0
 _shtab_reclaimd_run___help_nargs=0
 _shtab_reclaimd_check__h_nargs=0
 _shtab_reclaimd_check___help_nargs=0
 _shtab_reclaimd_check___file_only_nargs=0
+_shtab_reclaimd_detach__h_nargs=0
+_shtab_reclaimd_detach___help_nargs=0
 _shtab_reclaimd_probe__h_nargs=0
 _shtab_reclaimd_probe___help_nargs=0
 _shtab_reclaimd_probe___json_nargs=0

@@ -51,7 +51,7 @@ function _shtab_reclaimd_using
   test "$_shtab_reclaimd_cmdpath" = "$argv"
 end
 
-set -g _shtab_reclaimd_commands run check probe
+set -g _shtab_reclaimd_commands run check detach probe
 set -g _shtab_reclaimd_opts_with_value --cgroup-root --config --socket
 
 complete -c reclaimd -e
@@ -68,6 +68,8 @@ complete -c reclaimd -n '_shtab_reclaimd_using check' -s h -l help -d 'show this
 complete -c reclaimd -n '_shtab_reclaimd_using check' -l cgroup-root -xka "(__fish_complete_directories)" -d 'a tree of cgroups to resolve the policies for (default: where cgroup2 is mounted)'
 complete -c reclaimd -n '_shtab_reclaimd_using check' -l file-only -d 'print nothing but mistakes in the file, which are what would keep it from being loaded'
 complete -c reclaimd -n '_shtab_reclaimd_using check; and test $_shtab_reclaimd_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'the configuration'
+complete -c reclaimd -n '_shtab_reclaimd_using; and test $_shtab_reclaimd_npos -eq 0' -a detach -d 'Removes whatever a reclaimd of any version has left in the kernel, after a crash or with keep_on_stop. Refused while a daemon runs.'
+complete -c reclaimd -n '_shtab_reclaimd_using detach' -s h -l help -d 'show this help message and exit'
 complete -c reclaimd -n '_shtab_reclaimd_using; and test $_shtab_reclaimd_npos -eq 0' -a probe -d 'say what this host offers and what is missing to run'
 complete -c reclaimd -n '_shtab_reclaimd_using probe' -s h -l help -d 'show this help message and exit'
 complete -c reclaimd -n '_shtab_reclaimd_using probe' -l json -d 'print JSON'

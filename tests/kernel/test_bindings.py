@@ -199,7 +199,7 @@ def test_pinning_outside_a_bpf_filesystem_is_refused(obj: BpfObject, tmp_path: P
 
 
 def test_ring_buffer_polls_readable_and_gives_all_records(obj: BpfObject) -> None:
-    with RingBuffer(obj.map("records")) as ring:
+    with RingBuffer(obj.map("records").fileno()) as ring:
         assert ring.consume() == []
         poller = select.poll()
         poller.register(ring, select.POLLIN)
@@ -213,7 +213,7 @@ def test_ring_buffer_polls_readable_and_gives_all_records(obj: BpfObject) -> Non
 
 def test_ring_buffer_needs_a_ring_buffer_map(obj: BpfObject) -> None:
     with pytest.raises(OSError, match="ring_buffer__new") as caught:
-        RingBuffer(obj.map("pairs"))
+        RingBuffer(obj.map("pairs").fileno())
     assert caught.value.errno == errno.EINVAL
 
 

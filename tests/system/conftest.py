@@ -49,7 +49,7 @@ def backend() -> Iterator[BpfBackend]:
     """The bpf backend by itself, without rules."""
     backend = open_backend(ROOT)
     yield backend
-    backend.close()
+    backend.detach()
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import pytest
 
 from reclaimd.backend.base import CgroupGone, EpisodeEnded, StopReason
 from reclaimd.backend.bpf import BpfBackend
-from reclaimd.backend.bpf.programs import Programs
 from reclaimd.errors import HostError
 from reclaimd.kernel.ids import link_ids
 from reclaimd.kernel.link import attach_struct_ops
 from reclaimd.policy.rule import BackPressure, Rule
 from tests.kernel.cgroups import Cgroup, Charger, until
+from tests.kernel.objects import loaded
 from tests.system.rules import MIB_PAGES, between, rule
 
 
@@ -142,16 +142,13 @@ def test_a_refused_attachment_leaves_the_old_rules_in_force(
 ) -> None:
     leaf, taken = batch.child("leaf"), batch.child("taken")
     backend.apply([_rule(leaf)])
-    other = Programs.load()
-    try:
-        with (
-            taken.opened() as fd,
-            attach_struct_ops(other.ops, fd),
-            pytest.raises(HostError, match="other BPF programs are attached"),
-        ):
-            backend.apply([_rule(leaf, 10, 9), _rule(taken)])
-    finally:
-        other.close()
+    with (
+        loaded("hooks") as other,
+        taken.opened() as fd,
+        attach_struct_ops(other.map("first"), fd),
+        pytest.raises(HostError, match="other BPF programs are attached"),
+    ):
+        backend.apply([_rule(leaf, 10, 9), _rule(taken)])
     _charge(leaf, disk, 9)
     assert _triggers(backend, leaf), "at 8 MiB, as before"
     assert taken.cgroup_id not in backend.stats()

@@ -219,5 +219,11 @@ class Backend(Protocol):
     def ungoverned_charges(self) -> int:
         """Return how many charges should have met a rule, and met none."""
 
+    def detach(self) -> None:
+        """Take all rules away and leave nothing behind, then close; calling it again does nothing."""
+
     def close(self) -> None:
-        """Detach everything; calling it again does nothing."""
+        """Give up what this process holds; rules that can be carried out without it stay in force.
+
+        Calling it again does nothing.
+        """

@@ -2,13 +2,14 @@
 """The command `reclaimd`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from reclaimd import __version__
-from reclaimd.backend.bpf import open_backend
+from reclaimd.backend.bpf import detach, open_backend
 from reclaimd.cgroup.host import find_cgroup_root
 from reclaimd.cli.check import check
 from reclaimd.cli.message import error_line
@@ -22,7 +23,7 @@ from reclaimd.service.manager import ServiceManager
 
 EXIT_STATUSES = """\
 exit status:
-   0  done; for run: stopped by SIGTERM or SIGINT, with everything detached
+   0  done; for run: stopped by SIGTERM or SIGINT, with everything detached unless keep_on_stop is true
    1  failed at run time, for example because the port for metrics is in use
    2  the command line is wrong
   69  this host or its kernel cannot do it; `reclaimd probe` says what is missing
@@ -54,6 +55,9 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="govern until told to stop (SIGTERM or SIGINT)"))
     _add_check(commands.add_parser("check", help="validate a configuration; needs no privileges"))
+    _add_detach(
+        commands.add_parser("detach", help="take all rules away that a daemon has left in the kernel")
+    )
     _add_probe(commands.add_parser("probe", help="say what this host offers and what is missing to run"))
     return parser
 
@@ -95,6 +99,14 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_check)
 
 
+def _add_detach(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Removes whatever a reclaimd of any version has left in the kernel, after a crash or with keep_on_stop."
+        " Refused while a daemon runs."
+    )
+    parser.set_defaults(command=_detach)
+
+
 def _add_probe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_probe)
@@ -115,6 +127,11 @@ def _run(options: argparse.Namespace) -> int:
         surroundings = Surroundings(find_cgroup_root(), options.socket, log, manager)
         serve(loaded, load, open_backend, surroundings)
     return 0
+
+
+def _detach(_options: argparse.Namespace) -> int:
+    print("detached" if detach() else "nothing was attached")
+    return os.EX_OK
 
 
 def _probe(options: argparse.Namespace) -> int:

@@ -122,6 +122,12 @@ def _parse_choice(choices: type[StrEnum]) -> Callable[[object], StrEnum]:
     return parse
 
 
+def _parse_flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise BadValueError(f"must be true or false, not {describe(value)}", hint="write true or false")
+    return value
+
+
 def _parse_delay(value: object) -> Duration:
     delay = parse_duration(value)
     if delay.duration_ms > MAX_DELAY_MS:
@@ -526,6 +532,12 @@ class Config(_Model):
     policies: Annotated[
         tuple[Policy, ...], Field(description="What is done for which cgroups.", examples=["[]"])
     ]
+    keep_on_stop: Annotated[
+        bool,
+        PlainValidator(_parse_flag),
+        shapes.FLAG,
+        Field(description="Leave the rules at work in the kernel when the daemon is told to stop."),
+    ] = False
     metrics: Annotated[Metrics, Field(description="Where and how metrics are served.")] = Metrics()
     log: Annotated[Log, Field(description="How the daemon logs.")] = Log()
 

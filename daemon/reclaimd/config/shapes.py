@@ -73,6 +73,9 @@ def text(pattern: str, *examples: str) -> Shape:
     return Shape(_text(pattern, *examples))
 
 
+#: true or false.
+FLAG = Shape({"type": "boolean"})
+
 #: What shapes refer to by name.
 DEFINITIONS: dict[str, Schema] = {
     "size": _text(_SIZE, "24MiB", "1.5GiB"),

@@ -177,6 +177,15 @@ class Btf:
         """
         return cls(libbpf.btf__parse(os.fsencode(path), None), owner=None)
 
+    @classmethod
+    def loaded(cls, btf_id: int) -> Self:
+        """The BTF that an object in the kernel was loaded with, by its id (see MapInfo.btf_id).
+
+        Raises:
+            OSError: ENOENT.
+        """
+        return cls(libbpf.btf__load_from_kernel_by_id(btf_id), owner=None)
+
     def struct(self, name: str) -> Struct | None:
         """The struct with this tag."""
         type_id = self._find(name, Kind.STRUCT)

@@ -378,6 +378,12 @@ def btf__parse(path: CStr, btf_ext: Address) -> Annotated[BtfPtr, BtfPtr, null_s
 
 
 @LIBBPF.function
+def btf__load_from_kernel_by_id(btf_id: U32) -> Annotated[BtfPtr, BtfPtr, null_sets_errno]:
+    """The BTF that an object was loaded with."""
+    raise NotImplementedError
+
+
+@LIBBPF.function
 def btf__free(btf: BtfPtr) -> None:
     """Free what btf__load_vmlinux_btf or btf__parse gave."""
     raise NotImplementedError

@@ -40,6 +40,14 @@ class MapInfo(ctypes.Structure):
         ("value_size", ctypes.c_uint32),
         ("max_entries", ctypes.c_uint32),
         ("map_flags", ctypes.c_uint32),
+        ("name", ctypes.c_char * 16),
+        ("ifindex", ctypes.c_uint32),
+        ("btf_vmlinux_value_type_id", ctypes.c_uint32),
+        ("netns_dev", ctypes.c_uint64),
+        ("netns_ino", ctypes.c_uint64),
+        ("btf_id", ctypes.c_uint32),
+        ("btf_key_type_id", ctypes.c_uint32),
+        ("btf_value_type_id", ctypes.c_uint32),
     )
 
 
@@ -111,8 +119,13 @@ class BpfMap(Pinnable):
 
     def mapped_data(self) -> GlobalData:
         """The global variables as running programs see them."""
-        size_bytes = -(-self.info().value_size // mmap.PAGESIZE) * mmap.PAGESIZE
-        return GlobalData(0, mmap.mmap(self.fileno(), size_bytes))
+        return mapped_data(self.fileno())
+
+
+def mapped_data(fd: int) -> GlobalData:
+    """The global variables in the map behind a file descriptor, as running programs see them."""
+    size_bytes = -(-map_info(fd).value_size // mmap.PAGESIZE) * mmap.PAGESIZE
+    return GlobalData(0, mmap.mmap(fd, size_bytes))
 
 
 def map_info(fd: int) -> MapInfo:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whether ctypes structures still are what the BPF object was compiled with."""
+"""ctypes structures and what BPF objects were compiled with: whether they are the same, and what they share."""
 
 import ctypes
 from collections.abc import Mapping
@@ -24,6 +24,31 @@ def require_same_layout(btf: Btf, mirrors: Mapping[str, type[ctypes.Structure]])
         if struct is None:
             raise _mismatch(f"struct {name} is not in the BPF object")
         _compare(btf, struct, mirror)
+
+
+def copy_common(btf: Btf, struct: Struct, data: bytes, mirror: ctypes.Structure) -> None:
+    """Copy what a struct of another version and a mirror have in common, by the members' names.
+
+    Of arrays of different lengths it is the beginning. All else in the mirror stays as it is.
+
+    Args:
+        btf: the other version's.
+        struct: in that.
+        data: such a struct.
+        mirror: what to copy to.
+    """
+    for name, field, *_ in mirror._fields_:
+        member = struct.member(name)
+        if member is None:
+            continue
+        content = data[member.offset_bytes : member.offset_bytes + member.size_bytes]
+        nested, is_struct = btf.struct_at(member.type_id), issubclass(field, ctypes.Structure)
+        if nested is not None and is_struct:
+            copy_common(btf, nested, content, getattr(mirror, name))
+        elif nested is None and not is_struct:
+            place = getattr(type(mirror), name)
+            at = ctypes.addressof(mirror) + place.offset
+            ctypes.memmove(at, content, min(len(content), place.size))
 
 
 def _compare(btf: Btf, struct: Struct, mirror: type[ctypes.Structure]) -> None:

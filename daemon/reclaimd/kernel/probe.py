@@ -116,7 +116,11 @@ class ProbeReport:
         return json.dumps(self.as_dict(), indent=2)
 
 
+#: The kernel's own function that updates a link to struct memcg_bpf_ops.
+LINK_UPDATE = "memcg_bpf_update"
+
 _PRIVILEGES = "privileges"
+_NO_UPDATE = "an upgrade of the BPF programs leaves a moment without rules"
 
 
 def _mark(finding: Finding) -> str:
@@ -190,6 +194,9 @@ def _kfuncs(btf: Btf | None) -> Iterator[Finding]:
         found = next((name for name in names if btf is not None and btf.has_function(name)), None)
         detail = found if found and found not in what else ""
         yield _in_btf(btf, what, found is not None, required=True, detail=detail)
+    # Not a kfunc: it shows that struct memcg_bpf_ops has it.
+    update = btf is not None and btf.has_function(LINK_UPDATE)
+    yield _in_btf(btf, "link update", update, required=False, detail="" if update else _NO_UPDATE)
 
 
 def _in_btf(btf: Btf | None, name: str, present: bool, *, required: bool, detail: str = "") -> Finding:  # noqa: FBT001  a measurement, not a switch

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from reclaimd.kernel import libbpf
+from reclaimd.kernel.pin import Pinnable
 
 
 class Attachment:
@@ -30,7 +31,7 @@ class Attachment:
         self.close()
 
 
-class BpfProgram:
+class BpfProgram(Pinnable):
     """A program of a BpfObject."""
 
     def __init__(self, pointer: libbpf.ProgramPtr) -> None:
@@ -61,17 +62,23 @@ class BpfProgram:
         return Attachment(libbpf.bpf_program__attach(self._pointer))
 
     def run(self, context: ctypes.Structure | None = None) -> int:
-        """Run a SEC("syscall") program once; what it returned, as a signed int.
+        """Run it, as run_program() does."""
+        return run_program(self.fileno(), context)
 
-        Args:
-            context: what the program gets as its argument, and may write to.
 
-        Raises:
-            OSError: the kernel cannot run it so.
-        """
-        opts = libbpf.TestRunOpts(sz=ctypes.sizeof(libbpf.TestRunOpts))
-        if context is not None:
-            opts.ctx_in = ctypes.addressof(context)
-            opts.ctx_size_in = ctypes.sizeof(context)
-        libbpf.bpf_prog_test_run_opts(self.fileno(), opts)
-        return ctypes.c_int32(opts.retval).value
+def run_program(fd: int, context: ctypes.Structure | None = None) -> int:
+    """Run a SEC("syscall") program once; what it returned, as a signed int.
+
+    Args:
+        fd: the program's file descriptor.
+        context: what the program gets as its argument, and may write to.
+
+    Raises:
+        OSError: the kernel cannot run it so.
+    """
+    opts = libbpf.TestRunOpts(sz=ctypes.sizeof(libbpf.TestRunOpts))
+    if context is not None:
+        opts.ctx_in = ctypes.addressof(context)
+        opts.ctx_size_in = ctypes.sizeof(context)
+    libbpf.bpf_prog_test_run_opts(fd, opts)
+    return ctypes.c_int32(opts.retval).value

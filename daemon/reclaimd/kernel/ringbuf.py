@@ -6,24 +6,23 @@ from types import TracebackType
 from typing import Self
 
 from reclaimd.kernel import libbpf
-from reclaimd.kernel.maps import BpfMap
 
 
 class RingBuffer:
     """The consumer of a BPF_MAP_TYPE_RINGBUF map.
 
     Args:
-        ring: the loaded map.
+        map_fd: the map's file descriptor; not needed any more once this is made.
 
     Raises:
         OSError: it is no ring buffer.
     """
 
-    def __init__(self, ring: BpfMap) -> None:
+    def __init__(self, map_fd: int) -> None:
         self._records: list[bytes] = []
         # libbpf holds the bare pointer, so the callback must live as long as this object.
         self._callback = libbpf.RING_BUFFER_SAMPLE_FN(self._keep)
-        self._pointer = libbpf.ring_buffer__new(ring.fileno(), self._callback, None, None)
+        self._pointer = libbpf.ring_buffer__new(map_fd, self._callback, None, None)
 
     def fileno(self) -> int:
         """A descriptor that polls readable while records wait."""

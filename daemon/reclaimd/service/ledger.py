@@ -166,8 +166,14 @@ class Ledger:
         with self._lock:
             return 0 if self._closed else self._backend.ungoverned_charges()
 
+    def detach(self) -> None:
+        """Take all rules away, and close; idempotent."""
+        with self._lock:
+            self._backend.detach()
+        self.close()
+
     def close(self) -> None:
-        """Detach everything; idempotent."""
+        """Give the backend up; rules that it can leave in force stay so. Idempotent."""
         with self._lock:
             self._closed = True
             self._rules = {}

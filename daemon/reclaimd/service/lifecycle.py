@@ -65,7 +65,9 @@ def serve(
     open_backend: Callable[[Path], Backend],
     surroundings: Surroundings,
 ) -> None:
-    """Govern until SIGTERM or SIGINT, then detach everything; load the configuration anew at each SIGHUP.
+    """Govern until SIGTERM or SIGINT; load the configuration anew at each SIGHUP.
+
+    At the end everything is detached, unless the configuration says to keep it.
 
     Args:
         loaded: the configuration.
@@ -74,7 +76,7 @@ def serve(
         surroundings: the tree, the control socket, the log and the service manager.
 
     Raises:
-        ReclaimdError: there is no way to start; nothing is left attached.
+        ReclaimdError: there is no way to start; what was in force before still is.
     """
     raise_open_files_limit()
     give_memory_back()
@@ -88,6 +90,7 @@ def serve(
         control.offer(Interface(daemon, ledger, daemon.history, surroundings.root, control))
         daemon.start()
         daemon.loop(signals, control)
+        daemon.stop()
     surroundings.log.logger.info("stopped")
 
 
@@ -168,6 +171,11 @@ class Daemon:
     def resume(self, policy: str | None) -> None:
         """Have a policy, or all, be carried out again; raises as pause() does."""
         self._change_pauses("resumed", policy, self._pauses.changed(policy, paused=False))
+
+    def stop(self) -> None:
+        """Take the rules out of force, unless the configuration says to keep them."""
+        if not self._loaded.config.keep_on_stop:
+            self._ledger.detach()
 
     def close(self) -> None:
         """End the watches, and stop serving metrics."""

@@ -132,13 +132,19 @@ def test_an_empty_document_says_what_an_empty_policy_is(text: str) -> None:
             ),
         ),
         ("policies: []\nlogs: {}", "f.yaml:2:1: unknown key 'logs'; did you mean 'log'?"),
-        ("policies: []\nxyz: {}", "f.yaml:2:1: unknown key 'xyz'; the keys here are policies, metrics, log"),
+        (
+            "policies: []\nxyz: {}",
+            "f.yaml:2:1: unknown key 'xyz'; the keys here are policies, keep_on_stop, metrics, log",
+        ),
         ("policies: []\nlisten: 1", "f.yaml:2:1: unknown key 'listen'; it belongs into metrics"),
         (
             "policies: []\nlog: {max_delay: 1}",
             "f.yaml:2:7: unknown key 'max_delay' in log; it belongs into back_pressure",
         ),
-        ("policies: []\n<<: {}", "f.yaml:2:1: unknown key '<<'; the keys here are policies, metrics, log"),
+        (
+            "policies: []\n<<: {}",
+            "f.yaml:2:1: unknown key '<<'; the keys here are policies, keep_on_stop, metrics, log",
+        ),
         (
             "policies: []\nlog:",
             "f.yaml:2:5: log: must be a mapping, but is empty; write its keys as indented 'key: value' lines",

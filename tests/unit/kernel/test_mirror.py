@@ -7,7 +7,7 @@ import pytest
 
 from reclaimd.errors import HostError
 from reclaimd.kernel.btf import Btf
-from reclaimd.kernel.mirror import require_same_layout
+from reclaimd.kernel.mirror import copy_common, require_same_layout
 from tests.unit.kernel.btf_blob import BtfBlob
 
 pytestmark = pytest.mark.usefixtures("needs_libbpf")
@@ -104,3 +104,29 @@ def test_struct_mirrored_as_something_else(btf: Btf) -> None:
         _fields_ = (("mode", ctypes.c_uint32), ("spans", ctypes.c_uint64 * 4), ("name", ctypes.c_char * 8))
 
     assert "struct rule: spans is (array), mirrored as " in refused(btf, "rule", Flat)
+
+
+class Newer(ctypes.Structure):
+    """A struct rule of another version: more of some members, less of others, elsewhere."""
+
+    _fields_ = (
+        ("added", ctypes.c_uint64),
+        ("span", Span),
+        ("name", ctypes.c_char * 12),
+        ("mode", ctypes.c_uint32),
+    )
+
+
+def test_what_two_versions_have_in_common_is_copied_by_name(tmp_path: Path) -> None:
+    blob = BtfBlob()
+    u32, u64, char = blob.integer("u32", 4), blob.integer("u64", 8), blob.integer("char", 1)
+    span = blob.struct("span", 16, [("stop", u64, 0), ("dropped", u64, 8)])
+    blob.struct("rule", 32, [("mode", u32, 0), ("name", blob.array(char, u32, 8), 4), ("span", span, 16)])
+    older = Btf.parse(blob.write(tmp_path / "older"))
+    struct = older.struct("rule")
+    assert struct is not None
+    newer = Newer(added=1, span=Span(start=2))
+    data = (7).to_bytes(4, "little") + b"abcdefgh" + bytes(4) + (5).to_bytes(8, "little") + bytes(8)
+    copy_common(older, struct, data, newer)
+    assert (newer.added, newer.mode, newer.name) == (1, 7, b"abcdefgh")
+    assert (newer.span.start, newer.span.stop) == (2, 5)

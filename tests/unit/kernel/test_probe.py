@@ -9,7 +9,15 @@ import pytest
 
 from reclaimd.errors import HostError, NotPermittedError
 from reclaimd.kernel.btf import Kind
-from reclaimd.kernel.probe import HOOKS, OPS_STRUCT, OTHER_KFUNCS, RECLAIM_KFUNCS, ProbeReport, probe
+from reclaimd.kernel.probe import (
+    HOOKS,
+    LINK_UPDATE,
+    OPS_STRUCT,
+    OTHER_KFUNCS,
+    RECLAIM_KFUNCS,
+    ProbeReport,
+    probe,
+)
 from tests.unit.kernel.btf_blob import BtfBlob
 
 pytestmark = pytest.mark.usefixtures("needs_libbpf")
@@ -27,7 +35,12 @@ def write(path: Path, text: str) -> None:
 
 
 def write_btf(
-    root: Path, *, hooks: Iterable[str] = HOOKS, kfuncs: Iterable[str] = KFUNCS, registered: bool = True
+    root: Path,
+    *,
+    hooks: Iterable[str] = HOOKS,
+    kfuncs: Iterable[str] = KFUNCS,
+    registered: bool = True,
+    updates: bool = True,
 ) -> None:
     blob = BtfBlob()
     void = 0
@@ -37,7 +50,7 @@ def write_btf(
     ops = blob.struct(OPS_STRUCT, len(members) * 8, members)
     if registered:
         blob.struct(f"bpf_struct_ops_{OPS_STRUCT}", len(members) * 8, [("data", ops, 0)])
-    for name in kfuncs:
+    for name in (*kfuncs, *([LINK_UPDATE] if updates else [])):
         blob.refer(Kind.FUNC, prototype, name)
     blob.write(root / "sys/kernel/btf/vmlinux")
 
@@ -87,6 +100,13 @@ def test_each_hook_is_looked_for(host: Path, hook: str) -> None:
     assert [(finding.name, finding.required) for finding in absent] == [
         (f"hook {hook}", hook == "memcg_charged")
     ]
+
+
+def test_a_kernel_that_cannot_update_links_will_do(host: Path) -> None:
+    write_btf(host, updates=False)
+    report = probe(host)
+    assert missing(report) == []
+    assert not report.features["link update"]
 
 
 @pytest.mark.parametrize("kfunc", RECLAIM_KFUNCS)

@@ -37,6 +37,7 @@ class MemoryBackend:
         self.requests: list[tuple[int, int]] = []
         self.dropped = 0
         self.closed = False
+        self.detached = False
         # Called with the rules before they are taken; raises HostError to refuse them.
         self.before_apply: Callable[[Sequence[Rule]], None] = lambda _rules: None
         self._events: list[Event] = []
@@ -90,8 +91,13 @@ class MemoryBackend:
         """Return none: it has no charges."""
         return 0
 
+    def detach(self) -> None:
+        """Drop everything, and say so."""
+        self.detached = True
+        self.close()
+
     def close(self) -> None:
-        """Drop everything."""
+        """Give everything up."""
         with self._changed:
             if not self.closed:
                 os.close(self._read_fd)

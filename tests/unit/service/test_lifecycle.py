@@ -15,7 +15,7 @@ from reclaimd.policy.rule import Rule
 from tests.unit.fake_cgroupfs import FakeCgroupfs
 from tests.unit.rules import start_pages
 from tests.unit.service.memory_backend import episode
-from tests.unit.service.running import MIB, RunningDaemon, add_parent, appear, set_max
+from tests.unit.service.running import BATCH, MIB, RunningDaemon, add_parent, appear, set_max
 
 DELAYED = """\
 policies:
@@ -232,7 +232,7 @@ def test_a_cgroup_that_vanishes_before_it_can_be_attached_to_does_not_keep_the_d
     daemon.run(lambda daemon: daemon.backend.wait_for_paths({"/batch/a"}))
 
 
-def test_a_kernel_that_refuses_the_first_rules_ends_the_daemon_with_nothing_attached(
+def test_a_kernel_that_refuses_the_first_rules_ends_the_daemon_and_takes_nothing_away(
     batch: FakeCgroupfs,
 ) -> None:
     daemon = RunningDaemon(batch)
@@ -243,6 +243,7 @@ def test_a_kernel_that_refuses_the_first_rules_ends_the_daemon_with_nothing_atta
     daemon.backend.before_apply = refuse
     with pytest.raises(HostError, match="no room for rules"):
         daemon.fail_to_start()
+    assert not daemon.backend.detached
     assert daemon.backend.closed
 
 
@@ -259,9 +260,17 @@ def test_delays_need_a_limit_to_grow_up_to(batch: FakeCgroupfs) -> None:
 def test_a_signal_detaches_everything_and_ends_the_daemon(batch: FakeCgroupfs, stop: signal.Signals) -> None:
     daemon = RunningDaemon(batch)
     daemon.run(lambda _: None, stop)
+    assert daemon.backend.detached
     assert daemon.backend.closed
     assert daemon.lines("stopping")[0]["signal"] == stop.name
     assert daemon.log[-1]["event"] == "stopped"
+
+
+def test_a_stop_leaves_the_rules_in_force_if_the_configuration_says_so(batch: FakeCgroupfs) -> None:
+    daemon = RunningDaemon(batch, BATCH + "keep_on_stop: true\n")
+    daemon.run(lambda _: None)
+    assert not daemon.backend.detached
+    assert daemon.backend.closed
 
 
 def test_the_port_of_the_metrics_is_free_again_after_the_stop(batch: FakeCgroupfs) -> None:

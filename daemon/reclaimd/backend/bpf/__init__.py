@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The backend for a patched kernel: rules carried out by BPF programs in the memory controller."""
 
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from reclaimd.backend.bpf.attachments import Attachments
 from reclaimd.backend.bpf.backend import BpfBackend
+from reclaimd.backend.bpf.pins import BPFFS, Pins
 from reclaimd.backend.bpf.programs import Programs
 from reclaimd.kernel.probe import probe
 
-__all__ = ["BpfBackend", "open_backend"]
+__all__ = ["BpfBackend", "detach", "open_backend"]
 
 
-def open_backend(cgroup_root: Path) -> BpfBackend:
-    """Load the BPF programs. Nothing is attached before there are rules.
+def open_backend(cgroup_root: Path, bpffs: Path = BPFFS) -> BpfBackend:
+    """Load the BPF programs, or take over what the last daemon has left. Nothing is attached before there are rules.
 
     Args:
         cgroup_root: where cgroup2 is mounted.
+        bpffs: where the bpf filesystem is mounted.
 
     Raises:
+        ReclaimdError: another daemon runs.
         HostError: this kernel cannot, or the object is not there; says what is missing.
         NotPermittedError: it could, but not for this user.
     """
@@ -25,5 +29,21 @@ def open_backend(cgroup_root: Path) -> BpfBackend:
     obstacle = report.error()
     if obstacle is not None:
         raise obstacle
-    programs = Programs.load()
-    return BpfBackend(programs, Attachments(programs.ops, cgroup_root), report.features)
+    with ExitStack() as opened:
+        pins = opened.enter_context(closing(Pins(bpffs)))
+        programs = opened.enter_context(closing(Programs.open(pins)))
+        attachments = opened.enter_context(closing(Attachments(programs.ops_fd, pins, cgroup_root)))
+        backend = BpfBackend(programs, attachments, pins, report.features)
+        opened.pop_all()
+    return backend
+
+
+def detach(bpffs: Path = BPFFS) -> bool:
+    """Remove whatever a daemon has left in the kernel, of this or another version; whether there was anything.
+
+    Raises:
+        ReclaimdError: a daemon runs.
+        NotPermittedError, HostError: it cannot be looked at.
+    """
+    with closing(Pins(bpffs)) as pins:
+        return pins.remove_all()

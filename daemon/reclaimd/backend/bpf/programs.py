@@ -1,19 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The loaded BPF object, as the backend uses it."""
+"""The loaded BPF object, as the backend uses it: always by its pins."""
 
 import ctypes
 import errno
 import mmap
 import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
+from reclaimd.backend.bpf.pins import Pins
 from reclaimd.errors import HostError
+from reclaimd.kernel.btf import Btf
 from reclaimd.kernel.gfp import gfp_kernel
-from reclaimd.kernel.layout import SHARED, EventRecord, PrepareArgs, RequestArgs, RuleValue, StateValue
-from reclaimd.kernel.maps import UpdateFlag
+from reclaimd.kernel.layout import (
+    SHARED,
+    CountersValue,
+    EventRecord,
+    PrepareArgs,
+    RequestArgs,
+    RuleValue,
+    StateValue,
+)
+from reclaimd.kernel.link import fill_struct_ops
+from reclaimd.kernel.maps import GlobalData, TypedMap, UpdateFlag, mapped_data
 from reclaimd.kernel.mirror import require_same_layout
 from reclaimd.kernel.object import BpfObject, BpfObjectError
+from reclaimd.kernel.pin import Pinnable, open_pin
+from reclaimd.kernel.prog import run_program
 from reclaimd.kernel.ringbuf import RingBuffer
 
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -25,47 +41,72 @@ _PLACES = (
 )
 
 
-class Programs:
-    """Typed access to the maps, variables and programs of reclaimd.bpf.c."""
+#: Of a SHA-256, as much as makes the name of an object.
+ID_DIGITS = 16
 
-    def __init__(self, loaded: BpfObject) -> None:
-        self._object = loaded
-        self.ops = loaded.map("reclaimd_ops")
-        self.rules = loaded.map("rules").typed(ctypes.c_uint64, RuleValue)
-        self.states = loaded.map("states").typed(ctypes.c_uint64, StateValue)
-        self._prepare = loaded.program("reclaimd_prepare")
-        self._request = loaded.program("reclaimd_request")
-        self._events = RingBuffer(loaded.map("events"))
-        self._dropped = loaded.variable("dropped_events", ctypes.c_uint64)
-        self._ungoverned = loaded.variable("ungoverned_charges", ctypes.c_uint64)
+#: The global variables that count for all cgroups.
+TOTALS = ("dropped_events", "ungoverned_charges")
+
+#: What is pinned of a loaded object, under names that stay the same in all versions.
+_MAPS = {
+    "ops": "reclaimd_ops",
+    "rules": "rules",
+    "states": "states",
+    "carried": "carried",
+    "events": "events",
+    "data": ".bss",
+}
+_PROGRAMS = {"prepare": "reclaimd_prepare", "request": "reclaimd_request"}
+
+
+class Programs:
+    """Typed access to the maps, variables and programs of reclaimd.bpf.c, loaded and pinned.
+
+    Args:
+        directory: the pins.
+        btf: that of the file that was loaded.
+    """
+
+    def __init__(self, directory: Path, btf: Btf) -> None:
+        self.directory = directory
+        with ExitStack() as opened:
+            fds = {}
+            for name in (*_MAPS, *_PROGRAMS):
+                fds[name] = open_pin(directory / name)
+                opened.callback(os.close, fds[name])
+            self.ops_fd = fds["ops"]
+            self.rules = TypedMap(fds["rules"], "rules", ctypes.c_uint64, RuleValue)
+            self.states = TypedMap(fds["states"], "states", ctypes.c_uint64, StateValue)
+            self._carried_map = TypedMap(fds["carried"], "carried", ctypes.c_uint64, CountersValue)
+            # Only we write to it.
+            self._carried = {key.value: value for key, value in self._carried_map.items()}
+            self._prepare_fd, self._request_fd = fds["prepare"], fds["request"]
+            self._events = opened.enter_context(RingBuffer(fds["events"]))
+            data = mapped_data(fds["data"])
+            self._totals = {name: _variable(data, btf, name) for name in TOTALS}
+            self._carried_totals = {name: _variable(data, btf, f"carried_{name}") for name in TOTALS}
+            self._opened = opened.pop_all()
 
     @classmethod
-    def load(cls) -> Self:
-        """Open the object file, check it against this package, and load it.
+    def open(cls, pins: Pins) -> Self:
+        """Open the programs that are pinned or, if these are other programs or none, load and pin ours.
 
         Raises:
-            HostError: there is none, it is another version's, or the kernel does not take it.
+            HostError: there is no object file, it is another version's, or the kernel does not take it.
         """
         path = object_path()
         try:
+            content = path.read_bytes()
             opened = BpfObject.open(path)
         except OSError as error:
             raise HostError(f"{path}: {error.strerror}", hint="set RECLAIMD_BPF_OBJECT") from error
-        try:
-            require_same_layout(opened.btf(), SHARED)
-            opened.variable("gfp_kernel", ctypes.c_uint32).value = gfp_kernel()
-            opened.variable("page_bytes", ctypes.c_uint32).value = mmap.PAGESIZE
-            opened.load()
-            return cls(opened)
-        except BpfObjectError as error:
-            opened.close()
-            raise HostError(
-                f"{path}: the kernel does not take it: {error.strerror}; {_last_line(error.log)}",
-                hint="reclaimd probe shows what this kernel lacks",
-            ) from error
-        except BaseException:
-            opened.close()
-            raise
+        with opened:
+            btf = opened.btf()
+            require_same_layout(btf, SHARED)
+            # With what is pinned of it: a daemon that needs more does not find it in what one before has left.
+            parts = " ".join((*_MAPS, *_PROGRAMS))
+            object_id = sha256(content + parts.encode()).hexdigest()[:ID_DIGITS]
+            return cls(pins.find_object(object_id) or _load(opened, pins, object_id), btf)
 
     def add_state(self, cgroup_id: int) -> None:
         """Make a cgroup's state, ready for episodes.
@@ -74,7 +115,7 @@ class Programs:
             OSError: EEXIST; E2BIG: too many; ENOMEM.
         """
         self.states.update(ctypes.c_uint64(cgroup_id), StateValue(), UpdateFlag.NOEXIST)
-        status = self._prepare.run(PrepareArgs(cgroup_id))
+        status = run_program(self._prepare_fd, PrepareArgs(cgroup_id))
         if status:
             self.states.delete(ctypes.c_uint64(cgroup_id))
             raise OSError(-status, f"reclaimd_prepare: {os.strerror(-status)}")
@@ -86,7 +127,7 @@ class Programs:
             OSError: ENOENT: the cgroup has no rule, or is gone; EINVAL: the rule does not reclaim; EBUSY: an
                 episode runs.
         """
-        status = self._request.run(RequestArgs(cgroup_id, pages))
+        status = run_program(self._request_fd, RequestArgs(cgroup_id, pages))
         if status:
             raise OSError(-status, f"reclaimd_request: {os.strerror(-status)}")
 
@@ -98,21 +139,47 @@ class Programs:
         """All events that wait, oldest first."""
         return [EventRecord.from_buffer_copy(record) for record in self._events.consume()]
 
-    def dropped_events(self) -> int:
-        """How many events did not fit the ring buffer."""
-        return self._dropped.value
+    def counted(self, cgroup_id: int, state: StateValue) -> CountersValue:
+        """What a cgroup's state has counted, and former programs before."""
+        carried = self._carried.get(cgroup_id)
+        return added(state.counters, carried) if carried else state.counters
 
-    def ungoverned_charges(self) -> int:
-        """How many charges below an attachment met no rule."""
-        return self._ungoverned.value
+    def total(self, name: str) -> int:
+        """One of TOTALS, former programs included."""
+        return self._totals[name].value + self._carried_totals[name].value
+
+    def carry(self, cgroup_id: int, counters: CountersValue) -> None:
+        """Set what former programs had counted for a cgroup.
+
+        Raises:
+            OSError: E2BIG, ENOMEM.
+        """
+        self._carried_map.update(ctypes.c_uint64(cgroup_id), counters)
+        self._carried[cgroup_id] = counters
+
+    def carry_totals(self, totals: Mapping[str, int]) -> None:
+        """Set what former programs had counted for all cgroups."""
+        for name, total in totals.items():
+            self._carried_totals[name].value = total
+
+    def drop_carried(self, cgroup_id: int) -> None:
+        """Forget what former programs had counted for a cgroup."""
+        if self._carried.pop(cgroup_id, None):
+            self._carried_map.delete(ctypes.c_uint64(cgroup_id))
 
     def close(self) -> None:
-        """Unload; idempotent. Pending work is cancelled, a pass that runs comes to its end."""
+        """Give all handles up; idempotent. What is pinned stays at work."""
         # Copies: the variables themselves lie in a mapping, which would keep the map.
-        self._dropped = ctypes.c_uint64(self._dropped.value)
-        self._ungoverned = ctypes.c_uint64(self._ungoverned.value)
-        self._events.close()
-        self._object.close()
+        for totals in (self._totals, self._carried_totals):
+            totals.update({name: ctypes.c_uint64(total.value) for name, total in totals.items()})
+        self._opened.close()
+
+
+def added(one: CountersValue, other: CountersValue) -> CountersValue:
+    """The sums of what two have counted: there is nothing but numbers of 64 bits in them."""
+    numbers = ctypes.c_uint64 * (ctypes.sizeof(CountersValue) // ctypes.sizeof(ctypes.c_uint64))
+    pairs = zip(numbers.from_buffer(one), numbers.from_buffer(other), strict=True)
+    return CountersValue.from_buffer_copy(numbers(*(a + b for a, b in pairs)))
 
 
 def object_path() -> Path:
@@ -121,6 +188,28 @@ def object_path() -> Path:
     if override:
         return Path(override)
     return next((place for place in _PLACES if place.exists()), _PLACES[-1])
+
+
+def _load(opened: BpfObject, pins: Pins, object_id: str) -> Path:
+    try:
+        opened.variable("gfp_kernel", ctypes.c_uint32).value = gfp_kernel()
+        opened.variable("page_bytes", ctypes.c_uint32).value = mmap.PAGESIZE
+        opened.load()
+        fill_struct_ops(opened.map(_MAPS["ops"]))
+    except BpfObjectError as error:
+        raise HostError(
+            f"{opened.path}: the kernel does not take it: {error.strerror}; {_last_line(error.log)}",
+            hint="reclaimd probe shows what this kernel lacks",
+        ) from error
+    # libbpf prefixes the name of the map of global variables with the object's.
+    parts: dict[str, Pinnable] = {name: opened.program(of) for name, of in _PROGRAMS.items()}
+    for name, of in _MAPS.items():
+        parts[name] = next(each for each in opened.maps.values() if each.name.endswith(of))
+    return pins.add_object(object_id, parts)
+
+
+def _variable(data: GlobalData, btf: Btf, name: str) -> ctypes.c_uint64:
+    return data.at(btf.variable(name).offset_bytes, ctypes.c_uint64)
 
 
 def _last_line(log: str) -> str:
