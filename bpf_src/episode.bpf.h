@@ -193,11 +193,29 @@ static __always_inline void count_pass(struct reclaimd_state *state, __u64 asked
 	}
 }
 
+/* Another rule has other conditions in the places that windows and truths are kept by. */
+static __noinline void measure_for(struct reclaimd_state *state, __u64 fingerprint)
+{
+	int i;
+
+	if (state->measured_for == fingerprint)
+		return;
+	state->measured_since_ns = state->measured_for ? bpf_ktime_get_ns() : 0;
+	state->measured_for = fingerprint;
+	state->measured_ns = 0;
+	state->start_truth = 0;
+	for (i = 0; i < RECLAIMD_MAX_CONDITIONS; i++) {
+		state->start_windows[i].started_ns = 0;
+		state->stop_windows[i].started_ns = 0;
+		state->protect_windows[i].started_ns = 0;
+	}
+}
+
 /* End the episode if stop holds, or if it has brought what was requested. */
 static __always_inline bool stop_if_due(__u64 id, struct reclaimd_rule *rule,
 					struct reclaimd_state *state, struct mem_cgroup *memcg)
 {
-	__u64 now_ns = bpf_ktime_get_ns();
+	__u64 now_ns, since_ns;
 	__u32 why, place;
 
 	if (state->requested_pages) {
@@ -207,11 +225,14 @@ static __always_inline bool stop_if_due(__u64 id, struct reclaimd_rule *rule,
 			    memcg_usage_pages(memcg));
 		return true;
 	}
+	measure_for(state, rule->fingerprint);
+	now_ns = bpf_ktime_get_ns();
+	since_ns = max_u64(state->started_ns, state->measured_since_ns);
 	state->readings[RECLAIMD_USAGE] = memcg_usage_pages(memcg);
 	state->readings[RECLAIMD_RECLAIMED] = state->pages_reclaimed;
 	state->readings[RECLAIMD_AFTER] = now_ns - state->started_ns;
 	why = why_holds(&rule->stop, truth_of(&rule->stop, state->stop_windows, state->readings,
-					      now_ns, now_ns - state->started_ns + 1));
+					      now_ns, now_ns - since_ns + 1));
 	if (!why)
 		return false;
 	place = first_of(why) & (RECLAIMD_MAX_CONDITIONS - 1);

@@ -67,7 +67,8 @@ static __noinline void start_if_due(__u64 cgroup_id, struct reclaimd_rule *rule,
 
 	if (state->phase != RECLAIMD_IDLE)
 		return;
-	if (bpf_ktime_get_ns() - state->measured_ns <= MAX_TICK_NS)
+	if (state->measured_for == rule->fingerprint &&
+	    bpf_ktime_get_ns() - state->measured_ns <= MAX_TICK_NS)
 		truth = state->start_truth;
 	bpf_for(i, 0, RECLAIMD_MAX_CONDITIONS) {
 		const struct reclaimd_condition *condition;
@@ -283,6 +284,7 @@ static __always_inline void tick(__u64 id, struct mem_cgroup *memcg, struct cgro
 	state = bpf_map_lookup_elem(&states, &id);
 	if (!rule || !state)
 		return;
+	measure_for(state, rule->fingerprint);
 	now_ns = bpf_ktime_get_ns();
 	take_readings(state->readings, memcg, cgrp);
 	state->counters.ticks++;

@@ -89,6 +89,7 @@ struct reclaimd_rule {
 	struct reclaimd_combination stop;
 	struct reclaimd_combination protect;
 	struct reclaimd_throttle throttles[RECLAIMD_MAX_THROTTLES];
+	__u64 fingerprint; /* of its conditions: what was measured for others is no measure for these */
 	__u64 wake_pages;  /* a charge below this usage is none of the rule's business */
 	__u64 aim_pages;   /* where passes need not go below: the lowest usage in stop */
 	__u64 floor_pages; /* nor may */
@@ -188,6 +189,8 @@ struct reclaimd_state {
 	__u64 ticking;		/* 1 while the timer or the work is on its way */
 	__u64 charged_ns;	/* the last charge that a timed rule saw */
 	__u64 measured_ns;
+	__u64 measured_for;	/* the rule's fingerprint then */
+	__u64 measured_since_ns; /* when that came, 0 for the first */
 	__u64 start_truth;	/* a bit for each condition of start, as measured then */
 	__u64 protected_until_ns;
 	__u64 readings[RECLAIMD_MAX_METRICS];

@@ -3,6 +3,7 @@
 
 import mmap
 from collections.abc import Iterable
+from hashlib import blake2b
 
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode
@@ -46,7 +47,20 @@ def rule_value(rule: Rule) -> RuleValue:
         value.protect_for_ns = rule.protect.for_ms * NS_PER_MS
     for place, throttle in enumerate(rule.throttles):
         value.throttles[place] = ThrottleValue(throttle.protected_cgroup_id, throttle.delay_ms)
+    value.fingerprint = _fingerprint(value)
     return value
+
+
+def _fingerprint(value: RuleValue) -> int:
+    """A number that is another one, and never 0, for other conditions; bounds on usage aside, which need no measuring."""
+    measured = []
+    for combination in (value.start, value.stop, value.protect):
+        for condition in combination.conditions[: combination.nr_conditions]:
+            bound = 0 if condition.metric == MetricCode.USAGE else condition.bound
+            measured.append((condition.metric, condition.window_ns, bound))
+        measured.append((combination.nr_conditions, 0, 0))
+    digest = blake2b(repr(measured).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") or 1
 
 
 def _set_reclaim(value: RuleValue, reclaim: Reclaim) -> None:

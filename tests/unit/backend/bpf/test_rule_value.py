@@ -274,3 +274,24 @@ def test_protection(protect_as: ProtectAs) -> None:
 def test_throttles_come_in_order_and_the_rest_is_unused() -> None:
     value = rule_value(rule(throttles=(Throttle(9, 10), Throttle(8, 20))))
     assert [(t.cgroup_id, t.delay_ms) for t in value.throttles] == [(9, 10), (8, 20), (0, 0), (0, 0)]
+
+
+def test_the_fingerprint_is_another_for_other_conditions_in_any_place() -> None:
+    rules = [
+        rule(all_of(PSI)),
+        rule(all_of(FAULTS)),
+        rule(all_of(PSI, FAULTS)),
+        rule(all_of(FAULTS, PSI)),
+        rule(all_of(Condition(Metric.PSI_SOME, 200 * MS, 5000))),
+        rule(all_of(Condition(Metric.PSI_SOME, 300 * MS, 2000))),
+        rule(all_of(PSI), all_of(EVENTS)),
+        rule(protect=all_of(PSI)),
+    ]
+    fingerprints = {rule_value(each).fingerprint for each in rules}
+    assert len(fingerprints) == len(rules)
+    assert 0 not in fingerprints
+
+
+def test_the_fingerprint_stays_when_a_bound_on_usage_follows_a_limit() -> None:
+    one, other = (rule_value(rule(any_of(usage(pages), PSI))) for pages in (100, 200))
+    assert one.fingerprint == other.fingerprint
