@@ -10,6 +10,8 @@ from reclaimd.errors import HostError
 
 US_PER_S = 1_000_000
 NS_PER_US = 1_000
+#: What changes all the time is told so often at most: a message can wait for its reader.
+STATUS_EVERY_S = 1.0
 
 #: Takes the lines of one message.
 Notify = Callable[[str], object]
@@ -29,6 +31,8 @@ class ServiceManager:
         self._alive_every_s = watchdog_s / 2 if notify and watchdog_s else None
         self._alive_at_s = time.monotonic()
         self._status = ""
+        self._status_at_s = 0.0
+        self._status_waits = False
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -50,14 +54,13 @@ class ServiceManager:
 
     def ready(self, status: str) -> None:
         """Say that the daemon does what it is for, after its start or a reload."""
-        self._status = status
-        self._send("READY=1", f"STATUS={status}")
+        self._send("READY=1", self._status_line(status))
 
     def status(self, status: str) -> None:
-        """Say what it does, if that has changed."""
-        if status != self._status:
-            self._status = status
-            self._send(f"STATUS={status}")
+        """Say what it does, if that has changed; if something was said just now, when wait_s() is over."""
+        self._status_waits = status != self._status
+        if self._status_waits and time.monotonic() - self._status_at_s >= STATUS_EVERY_S:
+            self._send(self._status_line(status))
 
     def reloading(self) -> None:
         """Say that the configuration is being loaded anew; ready() is to follow, whatever comes of it."""
@@ -69,16 +72,24 @@ class ServiceManager:
         self._send("STOPPING=1")
 
     def wait_s(self) -> float | None:
-        """How long until keep_alive() is due; None if nobody waits for it."""
-        if self._alive_every_s is None:
+        """How long until status() or keep_alive() has something to say; None if neither has."""
+        if self._notify is None:
             return None
-        return max(0.0, self._alive_at_s + self._alive_every_s - time.monotonic())
+        due_s = [self._status_at_s + STATUS_EVERY_S] if self._status_waits else []
+        if self._alive_every_s is not None:
+            due_s.append(self._alive_at_s + self._alive_every_s)
+        return max(0.0, min(due_s) - time.monotonic()) if due_s else None
 
     def keep_alive(self) -> None:
         """Give a sign of life if one is due. To be called by what would not be alive if it hung."""
-        if self.wait_s() == 0:
-            self._alive_at_s = time.monotonic()
+        now_s = time.monotonic()
+        if self._alive_every_s is not None and now_s - self._alive_at_s >= self._alive_every_s:
+            self._alive_at_s = now_s
             self._send("WATCHDOG=1")
+
+    def _status_line(self, status: str) -> str:
+        self._status, self._status_at_s, self._status_waits = status, time.monotonic(), False
+        return f"STATUS={status}"
 
     def _send(self, *lines: str) -> None:
         if self._notify:

@@ -5,11 +5,13 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 
 import pytest
 
 from reclaimd.errors import HostError
+from reclaimd.service import manager
 from reclaimd.service.manager import ServiceManager
 from tests.unit.fake_cgroupfs import FakeCgroupfs
 from tests.unit.service.running import BATCH, MIB, RunningDaemon, add_parent, appear
@@ -69,17 +71,31 @@ def test_a_failed_reload_ends_in_ready_too_and_its_status_says_why(batch: FakeCg
 
 def test_the_status_follows_the_rules(batch: FakeCgroupfs) -> None:
     daemon = RunningDaemon(batch)
-    told: list[str] = []
-    daemon.manager = ServiceManager(told.append)
+    told = threading.Event()
 
-    def script(daemon: RunningDaemon) -> None:
+    def notify(message: str) -> None:
+        if message == "STATUS=Policies: 1, cgroups with a rule: 2, episodes: 0":
+            told.set()
+
+    daemon.manager = ServiceManager(notify)
+
+    def script(_daemon: RunningDaemon) -> None:
+        # Soon after READY=1: it waits for its time, and nothing else wakes the loop.
         appear(batch, "/batch/b", max_bytes=32 * MIB)
-        daemon.wait_for_line("rules changed")
-        daemon.reload(BROKEN)
-        daemon.wait_for_line("not reloaded: the configuration in force stays")
+        assert told.wait(10)
 
     daemon.run(script)
-    assert "STATUS=Policies: 1, cgroups with a rule: 2, episodes: 0" in told
+
+
+def test_a_status_that_changes_all_the_time_is_told_now_and_then() -> None:
+    told: list[str] = []
+    one = ServiceManager(told.append)
+    for number in range(100):
+        one.status(f"episodes: {number}")
+    assert told == ["STATUS=episodes: 0"]
+    wait_s = one.wait_s()
+    assert wait_s is not None
+    assert 0 < wait_s <= manager.STATUS_EVERY_S
 
 
 def test_the_loop_gives_signs_of_life_while_nothing_happens(batch: FakeCgroupfs) -> None:
