@@ -75,7 +75,7 @@ LABELS = f"""
 | `event` | {", ".join(f"`{event}`" for event in EVENTS)} |
 | `severity` | `error`: the policy is not in force for a cgroup that it matches; `warning`: it is, but look |
 | `feature` | as `reclaimd probe` lists them |
-| `kind` | `reload`: a configuration was not put in force; `apply`: nor were rules for cgroups that came, changed or went; `certificates`: changed files for TLS cannot be used |
+| `kind` | `reload`: a configuration was not put in force; `apply`: nor were rules for cgroups that came, changed or went; `certificates`: changed files for TLS cannot be used; `clients`: connections to the metrics were closed, as there were 64 already |
 | `version`, `backend` | of this daemon |
 | `le` | of histograms: upper bounds in seconds |
 """

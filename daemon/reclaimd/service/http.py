@@ -6,6 +6,8 @@ import ipaddress
 import socket
 import socketserver
 import sys
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 from wsgiref.simple_server import WSGIRequestHandler
 
@@ -18,6 +20,9 @@ from reclaimd.service.certificates import Certificates
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
+#: More connections at a time than all Prometheus servers and people that look have; each is a thread.
+MAX_CLIENTS = 64
+
 #: How long a client may keep a thread waiting for its request, or for its reading of the answer.
 CLIENT_TIMEOUT_S = 30
 
@@ -29,6 +34,7 @@ class MetricsServer:
         pages: answers requests.
         listen: where to; any free port for port 0.
         certificates: what connections are encrypted with; None for plain HTTP.
+        refused: called for each connection that is closed because there are MAX_CLIENTS already.
 
     Raises:
         NotPermittedError: the port is for privileged programs.
@@ -36,13 +42,18 @@ class MetricsServer:
     """
 
     def __init__(
-        self, pages: "WSGIApplication", listen: ListenAddress, certificates: Certificates | None = None
+        self,
+        pages: "WSGIApplication",
+        listen: ListenAddress,
+        certificates: Certificates | None = None,
+        refused: Callable[[], None] = lambda: None,
     ) -> None:
         kind = _Server6 if ipaddress.ip_address(listen.host).version == 6 else _Server
         try:
             self._server = kind((listen.host, listen.port), _QuietHandler)
         except OSError as error:
             raise _listen_error(error, listen) from error
+        self._server.refused = refused
         self.address = ListenAddress(listen.host, self._server.server_port)
         self.change(pages, certificates)
 
@@ -68,6 +79,26 @@ class _Server(ThreadingWSGIServer):
     # Of handle_request(): a client that has already given up must not make the loop wait for the next.
     timeout = 0
     certificates: Certificates | None = None
+    refused: Callable[[], None]
+
+    def __init__(self, address: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
+        self._free = threading.BoundedSemaphore(MAX_CLIENTS)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  socketserver's signature
+        """Start a thread for a connection, or close it."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.refused()
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  socketserver's signature
+        """Answer a request, in its thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def server_bind(self) -> None:
         # Not http.server's way, which asks a resolver for the host's name and so may wait for a network.

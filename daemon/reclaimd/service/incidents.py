@@ -12,12 +12,14 @@ class Incident(StrEnum):
     """A kind of error.
 
     RELOAD: a configuration was not put in force. APPLY: rules for cgroups that have come, gone or changed were
-    not. CERTIFICATES: files for TLS that have changed cannot be used.
+    not. CERTIFICATES: files for TLS that have changed cannot be used. CLIENTS: a connection to the metrics was closed,
+    for there were too many.
     """
 
     RELOAD = "reload"
     APPLY = "apply"
     CERTIFICATES = "certificates"
+    CLIENTS = "clients"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from reclaimd import __version__
@@ -305,7 +306,12 @@ class Daemon:
         self._tell_policies()
 
     def _open_server(self, metrics: Metrics) -> MetricsServer:
-        return MetricsServer(self._pages(metrics), metrics.listen, certificates_of(metrics, self._incidents))
+        return MetricsServer(
+            self._pages(metrics),
+            metrics.listen,
+            certificates_of(metrics, self._incidents),
+            partial(self._incidents.note, Incident.CLIENTS),
+        )
 
     def _pages(self, metrics: Metrics) -> Pages:
         sources = Sources(self._ledger, self._resolver, self._log, self._incidents)

@@ -5,13 +5,14 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
 from reclaimd.config.listen import ListenAddress
 from reclaimd.errors import ReclaimdError
-from reclaimd.service.http import MetricsServer
+from reclaimd.service.http import MAX_CLIENTS, MetricsServer
 
 TIMEOUT_S = 10.0
 ANY_PORT = ListenAddress("127.0.0.1", 0)
@@ -72,6 +73,32 @@ def test_a_silent_client_does_not_keep_others_waiting(server: MetricsServer) -> 
         server.accept()
         client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert client.recv(100).startswith(b"HTTP/1.0 200 OK\r\n")
+
+
+def test_more_clients_than_are_served_at_a_time_are_refused_and_counted() -> None:
+    refused: list[None] = []
+    server = MetricsServer(hello, ANY_PORT, None, lambda: refused.append(None))
+    with ExitStack() as idle:
+        for _ in range(MAX_CLIENTS):
+            idle.enter_context(connect(server))
+            server.accept()
+        with connect(server) as client:
+            server.accept()
+            assert client.recv(100) == b""
+    assert len(refused) == 1
+    server.close()
+
+
+def test_clients_are_served_again_when_others_have_gone(server: MetricsServer) -> None:
+    for _ in range(2 * MAX_CLIENTS):
+        with connect(server) as client:
+            server.accept()
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while client.recv(100):
+                pass
+            for thread in threading.enumerate():
+                if thread.name.startswith("Thread-"):
+                    thread.join(TIMEOUT_S)
 
 
 def test_a_client_that_breaks_off_is_not_worth_a_line(
