@@ -122,6 +122,15 @@ class Daemon:
         except OSError as error:
             raise self._error(f"does not answer a scrape ({error})") from error
 
+    def histogram(self, name: str, cgroup: str) -> list[tuple[float, int]]:
+        """Return the buckets of a histogram: upper bounds in its unit and cumulative counts; none if it has none."""
+        try:
+            series = self._scrape()
+        except OSError as error:
+            raise self._error(f"does not answer a scrape ({error})") from error
+        buckets = [one for one in series if one.name == f"{name}_bucket" and one.labels["cgroup"] == cgroup]
+        return sorted((float(one.labels["le"]), int(one.value)) for one in buckets)
+
     def stop(self) -> None:
         """End the daemon as systemd does; raises DaemonError when it does not end well."""
         self._process.terminate()

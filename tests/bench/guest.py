@@ -5,19 +5,25 @@ Standard library only: the packages of the host that runs the VM are not here.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
+from tests.bench.compile import limit_mib
 from tests.bench.daemon import DaemonError, DaemonSetup, running
 from tests.bench.experiment import BY_WORD, FILE_64, Case, Mode, Workload, cases
-from tests.bench.measure import make_parents, measure
-from tests.bench.reclaimers import Setup
+from tests.bench.measure import CGROUP_ROOT, fresh_cgroups, make_parents, measure, work_on_clean_disk
+from tests.bench.reaction import measure_reactions
+from tests.bench.reclaimers import Setup, Target
 from tests.bench.report import Skip
 from tests.bench.unavailable import UnavailableError
+
+ROOMY_BYTES = 1 << 30
 
 # On tmpfs until the end: writing it to the shared checkout would take CPU time from the runs.
 DAEMON_LOG = Path("/run/reclaimd-bench.log")
@@ -31,8 +37,11 @@ def main() -> int:
         make_parents()
         # One daemon for all runs: starting it takes longer than most of them.
         with running(daemon_setup) as daemon, _report() as report:
-            setup = Setup(daemon, arguments.programs, arguments.disk)
+            setup = Setup(daemon, arguments.programs, arguments.disk, arguments.sources)
             _make_runs(setup, arguments.workloads, arguments.modes, arguments.runs, report)
+            if arguments.reaction:
+                told = {name: asdict(got) for name, got in measure_reactions(setup).items()}
+                print(json.dumps({"reaction": told}), file=report, flush=True)
     except (DaemonError, subprocess.CalledProcessError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -54,7 +63,8 @@ def _make_runs(
         # Not reported: the first runs of all pay for a new disk image, and for QEMU translating the kernel.
         measure(setup, Case(FILE_64, mode, 0))
     unavailable: set[tuple[str, Mode]] = set()
-    for case in cases(workloads, modes, runs):
+    limited = [_limited(setup, workload) for workload in workloads]
+    for case in cases(limited, modes, runs):
         if (str(case.workload), case.mode) in unavailable:
             continue
         try:
@@ -63,6 +73,19 @@ def _make_runs(
             unavailable.add((str(case.workload), case.mode))
             line = Skip(case.mode, str(case.workload), str(error)).to_line()
         print(line, file=report, flush=True)
+
+
+def _limited(setup: Setup, workload: Workload) -> Workload:
+    """Return the workload with its limit: where it has none, by what it takes without one."""
+    if workload.limit_mib:
+        return workload
+    target = Target("/plain/peak", CGROUP_ROOT / "plain/peak", ROOMY_BYTES)
+    try:
+        with fresh_cgroups([target], workload):
+            work_on_clean_disk(setup, workload, [target.directory])
+            return replace(workload, limit_mib=limit_mib(target.directory))
+    except UnavailableError:
+        return replace(workload, limit_mib=1)  # its runs say why they cannot be made
 
 
 def _arguments() -> argparse.Namespace:
@@ -77,6 +100,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--disk", type=Path, default=disk, required=disk is None, help="a directory on a disk"
     )
+    parser.add_argument("--sources", type=Path, help="C files for the workload that compiles some")
+    parser.add_argument("--reaction", action="store_true", help="measure that too")
     parser.add_argument("--log", type=Path, required=True, help="where the daemon's log goes at the end")
     return parser.parse_args()
 

@@ -2,6 +2,7 @@
 """One run: fresh cgroups, somebody who reclaims from them or nobody, the workload in them, its sampler outside."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import readings
-from tests.bench.experiment import PARENTS, PLAIN_PARENT, Case, Workload
+from tests.bench.compile import compile_sources
+from tests.bench.experiment import PARENTS, PLAIN_PARENT, Case, Kind, Workload
 from tests.bench.reclaimers import Bill, Setup, Target, reclaiming
+from tests.bench.redis import BATCH, SERVER, serve
 from tests.bench.report import Measurement, Run, Sample
-from tests.bench.workloads import Latencies, Place, Timings, work
+from tests.bench.workloads import Latencies, Place, Timings, command_of, run_program
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 MIB = 1 << 20
@@ -43,11 +46,11 @@ def measure(setup: Setup, case: Case) -> Measurement:
     targets = [Target(cgroup, _directory(cgroup), limit_bytes) for cgroup in case.cgroups]
     directories = [target.directory for target in targets]
     with (
-        _fresh_cgroups(targets, swaps=case.workload.swaps),
+        fresh_cgroups(targets, case.workload),
         reclaiming(case.mode, targets, setup) as reclaimer,
     ):
         before = reclaimer.bill()
-        timings, samples = _work(setup, case.workload, directories)
+        timings, samples = work_on_clean_disk(setup, case.workload, directories)
         bill = reclaimer.bill().since(before)
         counted = readings.read_all(directories)
     return Measurement(_run(case, timings, bill, counted), timeline(samples, timings))
@@ -94,33 +97,56 @@ def _directory(cgroup: str) -> Path:
 
 
 @contextmanager
-def _fresh_cgroups(targets: Sequence[Target], *, swaps: bool) -> Iterator[None]:
-    """Make the cgroups with their limits and remove them afterwards."""
+def fresh_cgroups(targets: Sequence[Target], workload: Workload) -> Iterator[None]:
+    """Make the cgroups with their limits, and those below them, and remove all afterwards."""
     made: list[Path] = []
     try:
         for target in targets:
             target.directory.mkdir()
             made.append(target.directory)
             (target.directory / "memory.max").write_text(str(target.limit_bytes))
-            if not swaps:
+            if not workload.swaps:
                 (target.directory / "memory.swap.max").write_text("0")
+            if workload.kind is Kind.REDIS:
+                (target.directory / "cgroup.subtree_control").write_text("+memory")
+                for name in (SERVER, BATCH):
+                    (target.directory / name).mkdir()
+                    made.append(target.directory / name)
         yield
     finally:
-        for directory in made:
+        for directory in reversed(made):
             directory.rmdir()
 
 
-def _work(setup: Setup, workload: Workload, cgroups: Sequence[Path]) -> tuple[Timings, list[tuple[int, int]]]:
+def work_on_clean_disk(
+    setup: Setup, workload: Workload, cgroups: Sequence[Path]
+) -> tuple[Timings, list[tuple[int, int]]]:
     """Run the workload and its sampler on a page cache and a disk without leftovers of earlier runs."""
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("3")
     try:
         with _sampler(setup.programs / "sampler", cgroups[0]) as samples:
-            timings = work(workload, Place(setup.programs, setup.disk, cgroups))
+            timings = work(setup, workload, Place(setup.programs, setup.disk, cgroups))
     finally:
         for left in setup.disk.glob("data*"):
-            left.unlink()
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
     return timings, samples
+
+
+def work(setup: Setup, workload: Workload, place: Place) -> Timings:
+    """Run the workload to its end, or until the kernel kills it for want of memory.
+
+    Raises:
+        UnavailableError: this host lacks what it takes.
+        CalledProcessError: it failed.
+    """
+    match workload.kind:
+        case Kind.COMPILE:
+            return compile_sources(setup.sources, place)
+        case Kind.REDIS:
+            return serve(place, workload.size_mib)
+        case _:
+            return run_program(command_of(workload, place))
 
 
 @contextmanager

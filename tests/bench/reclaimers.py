@@ -94,11 +94,15 @@ class Governed:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What runs need: the daemon, the directory of the compiled helpers, a directory on a disk to write to."""
+    """What runs need: the daemon, the directory of the compiled helpers, a directory on a disk to write to.
+
+    *sources* are what is compiled by the workload that does.
+    """
 
     daemon: Daemon
     programs: Path
     disk: Path
+    sources: Path | None
 
 
 def reclaiming(mode: Mode, targets: Sequence[Target], setup: Setup) -> AbstractContextManager[Reclaimer]:

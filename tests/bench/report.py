@@ -100,15 +100,19 @@ class Results:
 
     measurements: list[Measurement] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
+    reaction: dict[str, Any] | None = None
 
     @property
     def runs(self) -> list[Run]:
         """The runs, in the order in which they were made."""
         return [measurement.run for measurement in self.measurements]
 
-    def add_line(self, line: str) -> Run | Skip:
-        """Take what to_line() of a measurement or of a skip wrote, and return the run or the skip."""
+    def add_line(self, line: str) -> Run | Skip | None:
+        """Take a line that the guest wrote, and return the run or the skip that it is about, if it is about one."""
         fields: dict[str, Any] = json.loads(line)
+        if "reaction" in fields:
+            self.reaction = fields["reaction"]
+            return None
         if "skip" in fields:
             skip = Skip(**(fields["skip"] | {"mode": Mode(fields["skip"]["mode"])}))
             self.skips.append(skip)

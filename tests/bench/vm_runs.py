@@ -31,6 +31,9 @@ class Plan:
     config: Path
     metrics_url: str
     log: Path
+    sources: Path | None = None
+    reaction: bool = False
+    """Whether the time until the first page is reclaimed is measured too."""
 
     @property
     def total(self) -> int:
@@ -45,6 +48,8 @@ class Plan:
             *("--modes", *self.modes, "--workloads", *(workload.word for workload in self.workloads)),
             *("--config", str(self.config), "--metrics-url", self.metrics_url),
             *("--programs", str(PROGRAMS), "--log", str(self.log)),
+            *(("--sources", str(self.sources)) if self.sources else ()),
+            *(("--reaction",) if self.reaction else ()),
         ]
 
 
@@ -56,8 +61,8 @@ def make_runs(vm: Vm, plan: Plan, show: Callable[[int, Run | Skip], None]) -> Re
     """
     results = Results()
     for line in report_lines(vm, plan.command, SETUP_LIMIT_S + plan.total * RUN_LIMIT_S):
-        told = results.add_line(line)
-        show(len(results.measurements), told)
+        if told := results.add_line(line):
+            show(len(results.measurements), told)
     return results
 
 

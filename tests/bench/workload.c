@@ -148,7 +148,7 @@ static void run_anon(size_t pages)
 /* Chunks in the order in which they were allocated; the oldest goes first. */
 struct ring {
 	uint8_t *memory;
-	uint64_t *allocated_ns;
+	uint64_t *due_ns; /* when each was to be allocated */
 	size_t capacity;
 	size_t oldest;
 	size_t used;
@@ -159,12 +159,12 @@ static uint8_t *chunk_at(const struct ring *ring, size_t place)
 	return ring->memory + place % ring->capacity * CHUNK_PAGES * PAGE_BYTES;
 }
 
-static void allocate_chunk(struct ring *ring)
+static void allocate_chunk(struct ring *ring, uint64_t due_ns)
 {
 	size_t place = ring->oldest + ring->used++;
 	uint8_t *chunk = chunk_at(ring, place);
 
-	ring->allocated_ns[place % ring->capacity] = now_ns();
+	ring->due_ns[place % ring->capacity] = due_ns;
 	for (size_t page = 0; page < CHUNK_PAGES; page++)
 		fill_page((uint64_t *)(void *)(chunk + page * PAGE_BYTES));
 }
@@ -203,17 +203,18 @@ static void run_burst(size_t pages)
 	struct ring ring = {.capacity = 2 * pages / CHUNK_PAGES};
 
 	ring.memory = map_memory(ring.capacity * CHUNK_PAGES);
-	ring.allocated_ns = calloc(ring.capacity, sizeof(*ring.allocated_ns));
-	if (!ring.allocated_ns)
+	ring.due_ns = calloc(ring.capacity, sizeof(*ring.due_ns));
+	if (!ring.due_ns)
 		err(RUN_FAILED, "calloc");
 	for (size_t i = 0; i < sizeof(phases) / sizeof(*phases); i++) {
 		phase_ends_ns += phases[i].lasts_ns;
 		for (; phases[i].rate && due_ns < phase_ends_ns; due_ns += steady_ns / phases[i].rate) {
 			sleep_until(due_ns);
+			/* Going by when it was due, a run that lags behind needs no less memory. */
 			while (ring.used == ring.capacity ||
-			       (ring.used && ring.allocated_ns[ring.oldest % ring.capacity] + LIFETIME_NS <= now_ns()))
+			       (ring.used && ring.due_ns[ring.oldest % ring.capacity] + LIFETIME_NS <= due_ns))
 				free_oldest_chunk(&ring);
-			allocate_chunk(&ring);
+			allocate_chunk(&ring, due_ns);
 			account->last_ns = now_ns();
 			record(&account->accesses, account->last_ns - due_ns);
 		}

@@ -46,16 +46,7 @@ class Place:
     cgroups: Sequence[Path]
 
 
-def work(workload: Workload, place: Place) -> Timings:
-    """Run the workload to its end, or until the kernel kills it for want of memory.
-
-    Raises:
-        CalledProcessError: it failed.
-    """
-    return run_program(_command(workload, place))
-
-
-def _command(workload: Workload, place: Place) -> Command:
+def command_of(workload: Workload, place: Place) -> Command:
     """Return the command line of workload.c for what it can do."""
     action = {Kind.FORK: Kind.ANON, Kind.CGROUPS: Kind.FILE}.get(workload.kind, workload.kind)
     size_mib = workload.size_mib // workload.processes

@@ -3,7 +3,10 @@
 
 import json
 import shutil
+import socketserver
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ PAGES_PER_MIB = 256
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("programs")
-    for name in ("workload", "sampler", "loop"):
+    for name in ("workload", "sampler", "loop", "redis_client"):
         source = CHECKOUT / "tests" / "bench" / f"{name}.c"
         options = ["-std=c17", "-O2", "-Wall", "-Wextra", "-Werror"]
         subprocess.run(["cc", *options, "-o", directory / name, source], check=True)
@@ -191,5 +194,63 @@ def test_the_loop_asks_for_what_is_above_stop_from_each_cgroup_at_start(
 )
 def test_a_wrong_command_line_of_the_loop_ends_with_status_2(programs: Path, arguments: list[str]) -> None:
     ended = run(programs / "loop", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr
+
+
+VALUE = b"v" * 100
+ANSWERED = threading.Semaphore(0)
+
+
+class FakeRedis(socketserver.StreamRequestHandler):
+    """Takes values, and answers every request for one, the first of them late."""
+
+    late_s = 0.3
+
+    def handle(self) -> None:
+        """Answer until the client is gone."""
+        while self.rfile.readline():
+            self.rfile.readline()
+            verb = self.rfile.readline()
+            for _ in range(4 if verb == b"SET\r\n" else 2):
+                self.rfile.readline()
+            if verb == b"SET\r\n":
+                self.wfile.write(b"+OK\r\n")
+            else:
+                time.sleep(self.late_s)
+                self.late_s = 0.0
+                self.wfile.write(b"$100\r\n" + VALUE + b"\r\n")
+                ANSWERED.release()
+
+
+def test_requests_that_were_due_while_the_server_stalled_are_slow_too(programs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with socketserver.ThreadingUnixStreamServer(str(path), FakeRedis) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        command: list[str | Path] = [programs / "redis_client", "--socket", path, "--rate", "200"]
+        with subprocess.Popen(
+            [*command, "--keys", "3", "--value-bytes", "100"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as client:
+            assert client.stdin is not None
+            assert client.stdout is not None
+            assert client.stdout.readline() == "filled\n"
+            client.stdin.write("x")
+            client.stdin.flush()
+            for _ in range(30):
+                assert ANSWERED.acquire(timeout=30)
+            output, _ = client.communicate()
+        server.shutdown()
+    told = json.loads(output)
+    assert told["operations"] >= 30
+    # 20 requests were due in the first third of the stall.
+    assert told["p99_us"] > 200_000
+
+
+@pytest.mark.parametrize("arguments", [[], ["--socket", "x"], ["--keys", "0"], ["--rate", "x"], ["x"]])
+def test_a_wrong_command_line_of_the_client_ends_with_status_2(programs: Path, arguments: list[str]) -> None:
+    ended = run(programs / "redis_client", *arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr
