@@ -211,6 +211,14 @@ static __noinline void measure_for(struct reclaimd_state *state, __u64 fingerpri
 	}
 }
 
+/* How often the current task has given up its CPU, or had to. */
+static __always_inline __u64 times_switched(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return task->nvcsw + task->nivcsw;
+}
+
 /* End the episode if stop holds, or if it has brought what was requested. */
 static __always_inline bool stop_if_due(__u64 id, struct reclaimd_rule *rule,
 					struct reclaimd_state *state, struct mem_cgroup *memcg)
@@ -251,7 +259,7 @@ static __always_inline __u64 continue_episode(__u64 id, struct mem_cgroup *memcg
 {
 	struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &id);
 	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &id);
-	__u64 usage_pages, asked_pages, spent_ns, spent_cpu_ns, wait_ns = 0;
+	__u64 usage_pages, asked_pages, spent_ns, spent_cpu_ns, switches, wait_ns = 0;
 	int swappiness;
 	long reclaimed;
 
@@ -277,6 +285,7 @@ static __always_inline __u64 continue_episode(__u64 id, struct mem_cgroup *memcg
 		return max_u64(wait_ns, NEXT_AT_ONCE);
 	swappiness = rule->swappiness;
 
+	switches = times_switched();
 	spent_cpu_ns = bpf_get_current_task_btf()->se.sum_exec_runtime;
 	spent_ns = bpf_ktime_get_ns();
 	if (!state->passes)
@@ -284,6 +293,9 @@ static __always_inline __u64 continue_episode(__u64 id, struct mem_cgroup *memcg
 	reclaimed = reclaim_pages(memcg, asked_pages, swappiness);
 	spent_ns = bpf_ktime_get_ns() - spent_ns;
 	spent_cpu_ns = bpf_get_current_task_btf()->se.sum_exec_runtime - spent_cpu_ns;
+	/* The account is as of the last tick or switch: a short pass would seem to take nothing. */
+	if (times_switched() == switches)
+		spent_cpu_ns = spent_ns;
 
 	rule = bpf_map_lookup_elem(&rules, &id);
 	state = bpf_map_lookup_elem(&states, &id);
