@@ -15,7 +15,7 @@ from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger
 from tests.system.conftest import StartDaemon
 from tests.system.daemon import PATIENCE_S, Daemon
 from tests.system.load import MIB, limited, write_and_read
-from tests.unit.service.control.asking import Peer
+from tests.unit.service.control.asking import Peer, room_for
 from tests.unit.service.control.conforming import complaints
 
 POLICY = """\
@@ -162,7 +162,7 @@ def test_others_may_not_connect(start: StartDaemon, leaf: Cgroup) -> None:
 
 
 def test_idle_clients_do_no_harm(daemon: Daemon, leaf: Cgroup, disk: Path) -> None:
-    with ExitStack() as peers:
+    with room_for(4 * IDLE_CLIENTS), ExitStack() as peers:
         for number in range(IDLE_CLIENTS):
             peer = peers.enter_context(Peer(daemon.socket))
             if number % 2:
