@@ -118,8 +118,11 @@ class Pins:
         return there_was
 
     def close(self) -> None:
-        """Unlock the directory; idempotent. What is pinned stays."""
+        """Unlock the directory, and remove it if nothing is pinned; idempotent."""
         if self._lock_fd >= 0:
+            with suppress(OSError):
+                for directory in (self._objects, self._links, self._root):
+                    directory.rmdir()
             os.close(self._lock_fd)
             self._lock_fd = -1
 
