@@ -57,7 +57,7 @@ def run_directory() -> Iterator[Path]:
     try:
         yield path
     finally:
-        disk.unlink()
+        disk.unlink(missing_ok=True)
 
 
 @dataclass
