@@ -17,7 +17,7 @@ READY := $(VENV)/ready-$(shell sha256sum pyproject.toml | cut -c 1-16)
 SOURCES := daemon tests kernel_patches
 
 .DEFAULT_GOAL := help
-.PHONY: help demo protect bench test test-debug check lint types unit host bpf vm deb rpm wheel check-patches kernel-deb clean
+.PHONY: help demo protect bench test test-package test-debug check lint types unit host bpf vm deb rpm wheel check-patches kernel-deb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ protect: $(READY) ## protection while at work, beside a static memory.low, RUNS 
 
 test: lint types bpf ## everything: lint, types, unit tests, kernel and system tests in the VM
 	$(VENV)/bin/pytest tests/unit tests/lab tests/kernel tests/system tests/service
+
+test-package: bpf ## the Debian package in the VM, from its installation to its purge
+	$(VENV)/bin/pytest tests/package
 
 test-debug: $(READY) ## the race stress, on a kernel with KASAN and lockdep
 	$(LAB) bpf --kernel debug

@@ -15,6 +15,7 @@ from _pytest._io import TerminalWriter
 
 from kernel_patches.kernel import Variant
 from tests.lab import CHECKOUT
+from tests.lab.dist import DEB
 from tests.lab.errors import LabError, VmLostError
 from tests.lab.guest_tests import GuestTests, NotRunError
 from tests.lab.lab import machine
@@ -29,9 +30,11 @@ VM_ROOMS = {
         ("system", Init.AGENT),
         ("lab/sample", Init.AGENT),
         ("service", Init.SYSTEMD),
+        ("package", Init.SYSTEMD),
     )
 }
 """The directories whose tests need our kernel, and what PID 1 is for them."""
+PACKAGE_ROOM = "tests/package/"
 NEEDS_DEBUG = "needs the debug kernel: make test-debug"
 
 
@@ -150,6 +153,8 @@ class VmSession:
         terminal.ensure_newline()
         with capture.global_and_fixture_disabled():  # what is built, and with what, is for the person waiting
             host_machine = machine(self._variant, self._init)
+            if any(node_id.startswith(PACKAGE_ROOM) for node_id in self._chosen):
+                DEB.package()
         directory = self._open.enter_context(run_directory())
         vm = self._open.enter_context(Vm(host_machine, directory))
         show_output = self._config.getoption("capture") == "no"

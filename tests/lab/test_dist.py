@@ -31,6 +31,10 @@ def rpm_files() -> list[str]:
     return _lines(RPM, "rpm -qpl", RPM.pattern, "2>/dev/null")
 
 
+def test_lintian_finds_neither_error_nor_warning() -> None:
+    assert dist.lintian() == ""
+
+
 def test_deb_depends_on_the_versions_that_the_daemon_needs() -> None:
     DEB.package()
     (line,) = _lines(DEB, "dpkg-deb --field", DEB.pattern, "Depends")
@@ -49,11 +53,20 @@ def test_deb_depends_on_the_versions_that_the_daemon_needs() -> None:
         "/usr/lib/systemd/system/reclaimd.service",
         "/usr/lib/sysusers.d/reclaimd.conf",
         "/usr/share/reclaimd/reclaimd.schema.json",
+        "/usr/share/bash-completion/completions/reclaimctl",
+        "/usr/share/fish/vendor_completions.d/reclaimctl.fish",
         "/etc/reclaimd/reclaimd.yaml",
     ],
 )
 def test_what_a_host_needs_is_at_its_place(kind: str, path: str, request: pytest.FixtureRequest) -> None:
     assert path in request.getfixturevalue(f"{kind}_files")
+
+
+@pytest.mark.parametrize("kind", ["deb", "rpm"])
+@pytest.mark.parametrize("page", ["man1/reclaimctl.1", "man5/reclaimd.yaml.5", "man8/reclaimd.8"])
+def test_manual_pages_are_there(kind: str, page: str, request: pytest.FixtureRequest) -> None:
+    pages = [path.removesuffix(".gz") for path in request.getfixturevalue(f"{kind}_files")]
+    assert f"/usr/share/man/{page}" in pages
 
 
 def test_configuration_is_the_administrators_in_deb_and_rpm(rpm_files: list[str]) -> None:
@@ -65,7 +78,7 @@ def test_configuration_is_the_administrators_in_deb_and_rpm(rpm_files: list[str]
 
 def test_deb_and_rpm_have_the_same_files_on_a_host(deb_files: list[str], rpm_files: list[str]) -> None:
     # Except for what each system has its own place for, and what its installer makes of it.
-    own = re.compile(r".*(__pycache__|dist-info|\.pyc|/usr/share/(doc|licenses|lintian)).*")
+    own = re.compile(r".*(__pycache__|dist-info|\.pyc|/usr/share/(doc|licenses|lintian|man|zsh)).*")
     deb = {path for path in deb_files if not path.endswith("/") and not own.match(path)}
     directories = {str(parent) for path in rpm_files for parent in Path(path).parents}
     rpm = {path for path in rpm_files if path not in directories and not own.match(path)}
