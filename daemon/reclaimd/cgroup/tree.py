@@ -50,6 +50,12 @@ def directory(root: Path, path: str) -> Path:
     return root / path.lstrip("/")
 
 
+def paths_above(path: str) -> Iterator[str]:
+    """Yield the paths of the cgroups that one is in, the nearest first and the root aside."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
 def children_of(root: Path, path: str) -> list[Cgroup]:
     """Return the cgroups right below one, by name; none if it has gone.
 

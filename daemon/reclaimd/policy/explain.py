@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from reclaimd.cgroup.facts import CgroupFacts, Memory
 from reclaimd.cgroup.machine import Machine
+from reclaimd.cgroup.tree import paths_above
 from reclaimd.config.loader import LoadedConfig
 from reclaimd.config.models import Policy
 from reclaimd.config.problem import Position
@@ -118,7 +119,7 @@ class _Explainer:
         known = {facts.path: facts for facts in cgroups}
         self._exist = known.keys()
         # Real ids are inode numbers, far from these.
-        missing = [each for each in (path, *_above(path)) if each not in known]
+        missing = [each for each in (path, *paths_above(path)) if each not in known]
         supposed = [
             CgroupFacts(-number, each, Memory(0, None, None)) for number, each in enumerate(missing, 1)
         ]
@@ -167,7 +168,7 @@ class _Explainer:
         return None, tuple(remarks)
 
     def _rules_above(self) -> Iterator[Above]:
-        for path in _above(self._path):
+        for path in paths_above(self._path):
             if rule := self._rules.get(path):
                 yield Above(path, path in self._exist, rule.policy, self._figures(rule), rule)
 
@@ -234,9 +235,3 @@ def _less(own: Specificity, winner: _Candidate) -> str:
 
 def _governs(contender: Contender) -> bool:
     return contender.standing is Standing.GOVERNS
-
-
-def _above(path: str) -> Iterator[str]:
-    """Yield the paths of the cgroups that one is in, the nearest first."""
-    while path := path.rpartition("/")[0]:
-        yield path

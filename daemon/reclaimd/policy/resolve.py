@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from reclaimd.cgroup.facts import CgroupFacts
 from reclaimd.cgroup.machine import Machine
+from reclaimd.cgroup.tree import paths_above
 from reclaimd.config.loader import LoadedConfig
 from reclaimd.config.models import Policy
 from reclaimd.config.problem import Problem, Severity
@@ -82,10 +83,10 @@ class PolicyResolver:
 def limits_above_of(path: str, cgroups: Mapping[str, CgroupFacts]) -> tuple[Limit, ...]:
     """Return the limits of the cgroups that one is in, the nearest first."""
     limits = []
-    while path := path.rpartition("/")[0]:
-        above = cgroups.get(path)
+    for each in paths_above(path):
+        above = cgroups.get(each)
         if above and above.memory and above.memory.max_bytes is not None:
-            limits.append(Limit(path, above.memory.max_bytes))
+            limits.append(Limit(each, above.memory.max_bytes))
     return tuple(limits)
 
 

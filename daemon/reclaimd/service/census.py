@@ -2,12 +2,11 @@
 """The cgroups that policies are about, kept up to date by what changes and not by reading the tree again."""
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from reclaimd.cgroup.facts import CgroupFacts, read_facts
-from reclaimd.cgroup.tree import walk
+from reclaimd.cgroup.tree import paths_above, walk
 from reclaimd.cgroup.watch import Change, ChangeKind, TreeWatch
 from reclaimd.policy.match import Interest
 from reclaimd.service.limits import LimitWatch
@@ -90,7 +89,7 @@ class Census:
         if path in self._of_interest:
             return
         self._of_interest.add(path)
-        for above in _above(path):
+        for above in paths_above(path):
             self._below[above] += 1
             if above not in self._facts:
                 self._read(above)
@@ -100,7 +99,7 @@ class Census:
             return
         self._of_interest.discard(path)
         self._forget(path)
-        for above in _above(path):
+        for above in paths_above(path):
             self._below[above] -= 1
             if not self._below[above]:
                 del self._below[above]
@@ -118,9 +117,3 @@ class Census:
     def _forget(self, path: str) -> None:
         self._limits.forget(path)
         self._facts.pop(path, None)
-
-
-def _above(path: str) -> Iterator[str]:
-    """Yield the paths of the cgroups that one is in, the root aside."""
-    while path := path.rpartition("/")[0]:
-        yield path
