@@ -123,6 +123,10 @@ class Charger:
         """Write a file of that many pages, to the disk; the seconds it took."""
         return self.ask(f"file {path} {pages}") / 1e9
 
+    def dirty(self, path: Path, pages: int) -> None:
+        """Write a file of that many pages, which may stay dirty."""
+        self.ask(f"dirty {path} {pages}")
+
     def free(self) -> None:
         """Unmap all its anonymous pages."""
         self.ask("free")

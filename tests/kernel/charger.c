@@ -8,7 +8,8 @@
  *	anon PAGES		fault in that many more anonymous pages (no huge ones)
  *	huge COUNT		fault in that many more huge pages, unasked for: the kernel may take small ones
  *	free			unmap all of them
- *	file PATH PAGES		write a file of that many pages
+ *	file PATH PAGES		write a file of that many pages, to the disk
+ *	dirty PATH PAGES	write one, and leave it to the kernel when it comes to the disk
  *	sink			open a UDP socket on the loopback that nobody reads from
  * The answer is the nanoseconds it took; for sink it is the port.
  */
@@ -97,7 +98,7 @@ static void release(void)
 	}
 }
 
-static void file(const char *path, size_t pages)
+static void file(const char *path, size_t pages, int to_disk)
 {
 	static char page[1 << 16];
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -109,7 +110,7 @@ static void file(const char *path, size_t pages)
 		if (write(fd, page, page_bytes) != (ssize_t)page_bytes)
 			err(1, "%s", path);
 	/* Clean pages can be reclaimed at once. */
-	if (fsync(fd))
+	if (to_disk && fsync(fd))
 		err(1, "%s", path);
 	close(fd);
 }
@@ -141,7 +142,9 @@ static long long obey(char *line)
 	else if (!strcmp(line, "free\n"))
 		release();
 	else if (sscanf(line, "file %4095s %zu", path, &pages) == 2)
-		file(path, pages);
+		file(path, pages, 1);
+	else if (sscanf(line, "dirty %4095s %zu", path, &pages) == 2)
+		file(path, pages, 0);
 	else if (!strcmp(line, "sink\n"))
 		return sink();
 	else
