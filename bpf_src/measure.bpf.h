@@ -60,4 +60,19 @@ static __always_inline void take_readings(__u64 *readings, struct mem_cgroup *me
 	readings[RECLAIMD_SWAP_FREE] = swap_free_pages();
 }
 
+/* What is counted by and by, such as pressure, is as old as its last update: 2 s at most. */
+static __always_inline void read_accounts(struct reclaimd_accounts *accounts,
+					  struct mem_cgroup *memcg, struct cgroup *cgrp)
+{
+	accounts->usage_pages = memcg_usage_pages(memcg);
+	accounts->psi_some_ns = READ_PSI(cgrp, PSI_MEM_SOME);
+	accounts->psi_full_ns = READ_PSI(cgrp, PSI_MEM_FULL);
+	accounts->events_low = READ_EVENT(memcg, MEMCG_LOW);
+	accounts->events_high = READ_EVENT(memcg, MEMCG_HIGH);
+	accounts->events_max = READ_EVENT(memcg, MEMCG_MAX);
+	accounts->events_oom = READ_EVENT(memcg, MEMCG_OOM);
+	accounts->events_oom_kill = READ_EVENT(memcg, MEMCG_OOM_KILL);
+	accounts->read = 1;
+}
+
 #endif /* RECLAIMD_MEASURE_BPF_H */

@@ -417,4 +417,27 @@ int reclaimd_request(struct reclaimd_request_args *args)
 	return begin_episode(id, rule, state, &cause);
 }
 
+static long read_accounts_of(struct bpf_map *map, __u64 *key, struct reclaimd_state *state, void *ctx)
+{
+	struct cgroup *cgrp = bpf_cgroup_from_id(*key);
+	struct mem_cgroup *memcg;
+
+	if (!cgrp)
+		return 0;
+	memcg = bpf_get_mem_cgroup(&cgrp->self);
+	if (memcg) {
+		read_accounts(&state->accounts, memcg, cgrp);
+		bpf_put_mem_cgroup(memcg);
+	}
+	bpf_cgroup_release(cgrp);
+	return 0;
+}
+
+/* Brings every state's accounts up to date. Run by user space before it reads them. */
+SEC("syscall")
+int reclaimd_read_accounts(void *ctx)
+{
+	return bpf_for_each_map_elem(&states, read_accounts_of, NULL, 0);
+}
+
 char LICENSE[] SEC("license") = "GPL";

@@ -143,6 +143,19 @@ struct reclaimd_counters {
 	struct reclaimd_times first_pages;  /* and to the end of the first that brought a page */
 };
 
+/* The cgroup's own accounts as they were when user space last had them read; for metrics. */
+struct reclaimd_accounts {
+	__u64 read; /* 1 once they have been */
+	__u64 usage_pages;
+	__u64 psi_some_ns;
+	__u64 psi_full_ns;
+	__u64 events_low;
+	__u64 events_high;
+	__u64 events_max;
+	__u64 events_oom;
+	__u64 events_oom_kill;
+};
+
 /* How much something has grown in a time that slides. */
 struct reclaimd_window {
 	__u64 started_ns; /* 0: not yet */
@@ -163,6 +176,7 @@ enum reclaimd_phase {
  */
 struct reclaimd_state {
 	struct reclaimd_counters counters;
+	struct reclaimd_accounts accounts; /* only reclaimd_read_accounts writes these */
 	__u64 phase;
 	__u64 not_before_ns;	/* no episode until then (CLOCK_MONOTONIC) */
 	__u64 backoff_ns;	/* the last pause for lack of progress, 0 after some */

@@ -7,7 +7,9 @@ import pytest
 
 from reclaimd.backend.base import Counters, EpisodeEnded, StartReason, StopReason, Times
 from reclaimd.backend.bpf import BpfBackend
+from reclaimd.cgroup.reading import EVENTS, take_reading
 from tests.kernel.cgroups import Cgroup, Charger, until
+from tests.system.load import path_of
 from tests.system.rules import MIB_PAGES, between, rule
 
 MOMENT_NS = 5_000_000_000
@@ -72,3 +74,25 @@ def test_durations_are_those_of_the_events(backend: BpfBackend, batch: Cgroup, d
     counted_ns = backend.stats()[leaf.cgroup_id].durations.sum_ns
     # The event is written a moment after the count, which is long only where the CPU is taken away in between.
     assert counted_ns <= told_ns <= counted_ns + MOMENT_NS * len(events)
+
+
+def test_the_accounts_of_a_cgroup_are_those_that_it_shows(
+    backend: BpfBackend, batch: Cgroup, disk: Path
+) -> None:
+    leaf = batch.child("leaf")
+    leaf.write("memory.swap.max", "0")
+    leaf.write("memory.max", str(8 << 20))
+    backend.apply([rule(leaf, between(64, 32))])
+    with Charger(leaf) as charger:
+        charger.file(disk / "file", 16 * MIB_PAGES)
+        charger.anon(1)
+    told = shown = None
+    for _ in until():
+        told = backend.stats()[leaf.cgroup_id].reading
+        shown = take_reading("/sys/fs/cgroup", path_of(leaf), leaf.cgroup_id)
+        # Pressure is brought up to date for who reads the file, and by and by.
+        if told and told == shown:
+            break
+    assert told is not None
+    assert told.events[EVENTS.index("max")] > 0
+    assert told.usage_bytes > 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from reclaimd.cgroup.reading import Reading
 from reclaimd.config.metric import Metric
 from reclaimd.errors import ReclaimdError
 from reclaimd.policy.rule import Rule
@@ -98,6 +99,7 @@ class Counters:
         durations: how long episodes took; those that are only monitored are left out.
         first_passes: from triggers to where the first pass began.
         first_pages: from triggers to the end of the first pass that brought a page.
+        reading: what the cgroup's own accounts said at the same moment; None where the backend does not look.
     """
 
     triggers: int = 0
@@ -121,6 +123,7 @@ class Counters:
     durations: Times = Times()
     first_passes: Times = Times()
     first_pages: Times = Times()
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,22 @@ class CountersValue(ctypes.Structure):
     )
 
 
+class AccountsValue(ctypes.Structure):
+    """``struct reclaimd_accounts``."""
+
+    _fields_ = (
+        ("read", ctypes.c_uint64),
+        ("usage_pages", ctypes.c_uint64),
+        ("psi_some_ns", ctypes.c_uint64),
+        ("psi_full_ns", ctypes.c_uint64),
+        ("events_low", ctypes.c_uint64),
+        ("events_high", ctypes.c_uint64),
+        ("events_max", ctypes.c_uint64),
+        ("events_oom", ctypes.c_uint64),
+        ("events_oom_kill", ctypes.c_uint64),
+    )
+
+
 class WindowValue(ctypes.Structure):
     """``struct reclaimd_window``."""
 
@@ -202,6 +218,7 @@ class StateValue(ctypes.Structure):
 
     _fields_ = (
         ("counters", CountersValue),
+        ("accounts", AccountsValue),
         ("phase", ctypes.c_uint64),
         ("not_before_ns", ctypes.c_uint64),
         ("backoff_ns", ctypes.c_uint64),

@@ -11,7 +11,6 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import CollectorRegistry
 
-from reclaimd.cgroup.reading import take_reading
 from reclaimd.service.cgroup_metrics import FAMILIES
 from reclaimd.service.family import Governed
 from reclaimd.service.ledger import Account
@@ -69,7 +68,7 @@ class Exposition:
             Governed(
                 subjects[account.rule.cgroup_id],
                 account.counters,
-                take_reading(self._root, account.rule.path, account.rule.cgroup_id),
+                account.reading(self._root),
             )
             for account in accounts
         ]

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reclaimd.backend.base import Backend, CgroupGone, Counters, Event
+from reclaimd.cgroup.reading import Reading, take_reading
 from reclaimd.config.models import Mode
 from reclaimd.policy.rule import Rule
 
@@ -33,6 +34,12 @@ class Account:
 
     rule: Rule
     counters: Counters | None
+
+    def reading(self, root: str) -> Reading | None:
+        """Return what the cgroup's own accounts say, as the backend has read them or as they are below the root."""
+        if self.counters is not None and self.counters.reading is not None:
+            return self.counters.reading
+        return take_reading(root, self.rule.path, self.rule.cgroup_id)
 
 
 @dataclass(frozen=True, slots=True)

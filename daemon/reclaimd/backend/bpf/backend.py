@@ -123,8 +123,9 @@ class BpfBackend:
 
     def stats(self) -> dict[int, Counters]:
         """The counters of all rules in force, by cgroup id."""
+        self._programs.read_accounts()
         return {
-            key.value: counters(self._programs.counted(key.value, state))
+            key.value: counters(self._programs.counted(key.value, state), state.accounts)
             for key, state in self._programs.states.scan()
             if key.value in self._values
         }

@@ -56,7 +56,11 @@ _MAPS = {
     "events": "events",
     "data": ".bss",
 }
-_PROGRAMS = {"prepare": "reclaimd_prepare", "request": "reclaimd_request"}
+_PROGRAMS = {
+    "prepare": "reclaimd_prepare",
+    "request": "reclaimd_request",
+    "read_accounts": "reclaimd_read_accounts",
+}
 
 
 class Programs:
@@ -81,6 +85,7 @@ class Programs:
             # Only we write to it.
             self._carried = {key.value: value for key, value in self._carried_map.items()}
             self._prepare_fd, self._request_fd = fds["prepare"], fds["request"]
+            self._read_accounts_fd = fds["read_accounts"]
             self._events = opened.enter_context(RingBuffer(fds["events"]))
             data = mapped_data(fds["data"])
             self._totals = {name: _variable(data, btf, name) for name in TOTALS}
@@ -130,6 +135,10 @@ class Programs:
         status = run_program(self._request_fd, RequestArgs(cgroup_id, pages))
         if status:
             raise OSError(-status, f"reclaimd_request: {os.strerror(-status)}")
+
+    def read_accounts(self) -> None:
+        """Have the accounts in every state brought up to date."""
+        run_program(self._read_accounts_fd)
 
     def event_fd(self) -> int:
         """Polls readable while there are events."""

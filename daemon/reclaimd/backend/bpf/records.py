@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from ctypes import c_uint64
+from mmap import PAGESIZE as PAGE_BYTES
 from typing import TypeVar
 
 from reclaimd.backend.base import (
@@ -15,8 +16,10 @@ from reclaimd.backend.base import (
     StopReason,
     Times,
 )
+from reclaimd.cgroup.reading import Reading
 from reclaimd.config.metric import Metric
 from reclaimd.kernel.layout import (
+    AccountsValue,
     CountersValue,
     EventKind,
     EventRecord,
@@ -28,6 +31,7 @@ from reclaimd.kernel.layout import (
 N = TypeVar("N", StartReason, StopReason)
 
 WORD_BYTES = 8
+NS_PER_US = 1_000
 
 _METRICS = {int(code): Metric[code.name] for code in MetricCode}
 _STARTS = {
@@ -62,10 +66,10 @@ def event(record: EventRecord) -> Event:
     return CgroupGone(record.cgroup_id)
 
 
-def counters(value: CountersValue) -> Counters:
-    """A state's counters."""
+def counters(counted: CountersValue, accounts: AccountsValue) -> Counters:
+    """What was counted for a cgroup, and its own accounts."""
     # One by one, ctypes would take longer for these than the kernel takes to copy them.
-    words = memoryview(value).cast("B").cast("Q").tolist()
+    words = memoryview(counted).cast("B").cast("Q").tolist()
     return Counters(
         **dict(zip(_NUMBERS, words, strict=False)),
         started_for=_named(words[_STARTED_FOR], _STARTS),
@@ -73,7 +77,13 @@ def counters(value: CountersValue) -> Counters:
         durations=_times(words[_DURATIONS]),
         first_passes=_times(words[_FIRST_PASSES]),
         first_pages=_times(words[_FIRST_PAGES]),
+        reading=_reading(*memoryview(accounts).cast("B").cast("Q").tolist()),
     )
+
+
+def _reading(read: int, usage_pages: int, some_ns: int, full_ns: int, *events: int) -> Reading | None:
+    stalled_us = (some_ns // NS_PER_US, full_ns // NS_PER_US)
+    return Reading(usage_pages * PAGE_BYTES, stalled_us, events) if read else None
 
 
 def _named(counts: list[int], names: Mapping[int, N]) -> dict[N, int]:

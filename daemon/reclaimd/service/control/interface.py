@@ -12,7 +12,7 @@ from varlink import InvalidParameter
 
 from reclaimd import __version__
 from reclaimd.backend.base import EpisodeEnded, RefusedError, StartReason
-from reclaimd.cgroup.reading import EVENTS, SHARES, Reading, take_reading
+from reclaimd.cgroup.reading import EVENTS, SHARES
 from reclaimd.config.problem import printable
 from reclaimd.errors import ReclaimdError
 from reclaimd.policy.rule import Rule
@@ -117,7 +117,7 @@ class Interface:
         if account is None:
             raise errors.no_such_cgroup(cgroup)
         rule, counters = account.rule, account.counters
-        reading = self._reading(rule)
+        reading = account.reading(str(self._root))
         reply = {
             "governed": describe.governed(rule, counters, reading),
             "memory_events": dict(zip(EVENTS, reading.events, strict=True)) if reading else {},
@@ -209,10 +209,7 @@ class Interface:
 
     def _governed(self, account: Account) -> Reply:
         rule = account.rule
-        return describe.governed(rule, account.counters, self._reading(rule))
-
-    def _reading(self, rule: Rule) -> Reading | None:
-        return take_reading(str(self._root), rule.path, rule.cgroup_id)
+        return describe.governed(rule, account.counters, account.reading(str(self._root)))
 
     def _rule(self, cgroup: str) -> Rule:
         for rule in self._ledger.rules.values():

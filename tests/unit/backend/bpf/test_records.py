@@ -2,6 +2,7 @@
 
 import ctypes
 import dataclasses
+from mmap import PAGESIZE
 
 import pytest
 
@@ -16,9 +17,18 @@ from reclaimd.backend.base import (
     Times,
 )
 from reclaimd.backend.bpf.records import counters, event
+from reclaimd.cgroup.reading import EVENTS, Reading
 from reclaimd.config.metric import Metric
 from reclaimd.kernel import layout
-from reclaimd.kernel.layout import CountersValue, EventKind, EventRecord, MetricCode, StartCode, StopCode
+from reclaimd.kernel.layout import (
+    AccountsValue,
+    CountersValue,
+    EventKind,
+    EventRecord,
+    MetricCode,
+    StartCode,
+    StopCode,
+)
 
 
 def episode(**members: int) -> EpisodeEnded:
@@ -110,7 +120,7 @@ def test_protection_that_began() -> None:
 def test_every_number_is_told() -> None:
     names = [name for name, kind in CountersValue._fields_ if kind is ctypes.c_uint64]
     value = CountersValue(**{name: number for number, name in enumerate(names)})
-    told = counters(value)
+    told = counters(value, AccountsValue())
     assert {name: getattr(told, name) for name in names} == {name: n for n, name in enumerate(names)}
 
 
@@ -120,14 +130,14 @@ def test_triggers_are_told_by_what_they_were_for() -> None:
     value.started_for[MetricCode.USAGE] = 3
     value.started_for[StartCode.REQUESTED] = 4
     expected = {StartReason.USAGE: 3, StartReason.PSI_FULL: 2, StartReason.REQUESTED: 4}
-    assert counters(value).started_for == expected
+    assert counters(value, AccountsValue()).started_for == expected
 
 
 def test_episodes_are_told_by_why_they_ended() -> None:
     value = CountersValue()
     value.ended_for[StopCode.FLOOR] = 2
     value.ended_for[MetricCode.AFTER] = 3
-    assert counters(value).ended_for == {StopReason.AFTER: 3, StopReason.FLOOR: 2}
+    assert counters(value, AccountsValue()).ended_for == {StopReason.AFTER: 3, StopReason.FLOOR: 2}
 
 
 @pytest.mark.parametrize("name", ["durations", "first_passes", "first_pages"])
@@ -136,7 +146,9 @@ def test_times_are_told_bucket_by_bucket(name: str) -> None:
     times = getattr(value, name)
     times.sum_ns = 7
     times.buckets[0], times.buckets[layout.TIME_BUCKETS - 1] = 1, 2
-    assert getattr(counters(value), name) == Times(7, (1, *[0] * (layout.TIME_BUCKETS - 2), 2))
+    assert getattr(counters(value, AccountsValue()), name) == Times(
+        7, (1, *[0] * (layout.TIME_BUCKETS - 2), 2)
+    )
 
 
 def test_there_is_a_bucket_for_each_bound_and_one_beyond() -> None:
@@ -145,4 +157,28 @@ def test_there_is_a_bucket_for_each_bound_and_one_beyond() -> None:
 
 def test_counters_come_in_the_order_of_the_kernel() -> None:
     names = [name for name, *_ in CountersValue._fields_]
-    assert [field.name for field in dataclasses.fields(Counters)] == names
+    assert [field.name for field in dataclasses.fields(Counters)] == [*names, "reading"]
+
+
+def test_accounts_that_were_read_are_told() -> None:
+    accounts = AccountsValue(
+        read=1,
+        usage_pages=2,
+        psi_some_ns=3_999,
+        psi_full_ns=1_000,
+        events_low=5,
+        events_high=6,
+        events_max=7,
+        events_oom=8,
+        events_oom_kill=9,
+    )
+    assert counters(CountersValue(), accounts).reading == Reading(2 * PAGESIZE, (3, 1), (5, 6, 7, 8, 9))
+
+
+def test_accounts_that_were_not_read_are_not_told() -> None:
+    assert counters(CountersValue(), AccountsValue()).reading is None
+
+
+def test_events_come_in_the_order_of_the_reading() -> None:
+    names = [name.removeprefix("events_") for name, _ in AccountsValue._fields_ if name.startswith("events_")]
+    assert tuple(names) == EVENTS
