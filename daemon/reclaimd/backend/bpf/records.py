@@ -68,8 +68,7 @@ def event(record: EventRecord) -> Event:
 
 def counters(counted: CountersValue, accounts: AccountsValue) -> Counters:
     """What was counted for a cgroup, and its own accounts."""
-    # One by one, ctypes would take longer for these than the kernel takes to copy them.
-    words = memoryview(counted).cast("B").cast("Q").tolist()
+    words = _all_words(counted)
     return Counters(
         **dict(zip(_NUMBERS, words, strict=False)),
         started_for=_named(words[_STARTED_FOR], _STARTS),
@@ -77,8 +76,13 @@ def counters(counted: CountersValue, accounts: AccountsValue) -> Counters:
         durations=_times(words[_DURATIONS]),
         first_passes=_times(words[_FIRST_PASSES]),
         first_pages=_times(words[_FIRST_PAGES]),
-        reading=_reading(*memoryview(accounts).cast("B").cast("Q").tolist()),
+        reading=_reading(*_all_words(accounts)),
     )
+
+
+def _all_words(value: CountersValue | AccountsValue) -> list[int]:
+    # One by one, ctypes would take longer for these than the kernel takes to copy them.
+    return memoryview(value).cast("B").cast("Q").tolist()
 
 
 def _reading(read: int, usage_pages: int, some_ns: int, full_ns: int, *events: int) -> Reading | None:
