@@ -2,8 +2,9 @@
 /*
  * The workloads whose every access is timed.
  *
- *   workload file --size-mib N --path P [--processes N] [--cgroup DIR]...
- *       writes N MiB to P in 4 KiB writes, then reads it twice through an mmap, one byte a page
+ *   workload file --size-mib N --path P [--processes N] [--cgroup DIR]... [--endless]
+ *       writes N MiB to P in 4 KiB writes, then reads it twice through an mmap, one byte a page; endless, it
+ *       does so again and again until it is killed
  *   workload anon --size-mib N [--processes N] [--cgroup DIR]...
  *       faults in N MiB and rewrites them once, every cache line of a page, with incompressible data
  *   workload burst --size-mib N [--cgroup DIR]
@@ -12,7 +13,7 @@
  *
  * The work is done by processes of its own, each with N MiB. They lock their memory, move themselves into their
  * cgroups (in turn, if there are several) and wait; one byte on stdin starts them all. At the end a line of JSON
- * is printed. If one of them is killed, so is the program, without a line.
+ * is printed. If one of them is killed, so is the program, without a line; and if it is, so are they.
  *
  * Times are CLOCK_MONOTONIC. An access of file and anon lasts from the end of the one before to its own end, so
  * that one clock read for each is enough: a guest without a usable TSC pays for every one of them. One of burst
@@ -25,11 +26,13 @@
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,6 +58,7 @@ struct options {
 	size_t cgroup_count;
 	size_t processes;
 	size_t pages;
+	bool endless;
 };
 
 /* What a process measures, in memory that it shares with its parent. */
@@ -122,6 +126,9 @@ static void run_file(const char *path, size_t pages)
 		err(RUN_FAILED, "mmap %s", path);
 	for (int reading = 0; reading < FILE_READS; reading++)
 		read_mapping(bytes, pages);
+	if (munmap(bytes, pages * PAGE_BYTES) < 0)
+		err(RUN_FAILED, "munmap %s", path);
+	close(fd);
 }
 
 static void *map_memory(size_t pages)
@@ -266,6 +273,8 @@ static void run_process(const struct options *options, size_t number, int ready_
 	const char *path = options->path ? path_of(options, number) : NULL;
 	char byte = 'r';
 
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		err(RUN_FAILED, "prctl");
 	prepare(options, number);
 	if (write(ready_fd, &byte, 1) != 1)
 		err(RUN_FAILED, "write");
@@ -274,7 +283,9 @@ static void run_process(const struct options *options, size_t number, int ready_
 		exit(RUN_FAILED);
 	account->last_ns = now_ns();
 	if (path)
-		run_file(path, options->pages);
+		do
+			run_file(path, options->pages);
+		while (options->endless);
 	else if (strcmp(options->workload, "burst") == 0)
 		run_burst(options->pages);
 	else
@@ -347,7 +358,7 @@ static void start_processes(const struct options *options, struct account *accou
 
 static void usage(void)
 {
-	fputs("usage: workload file --size-mib N --path P [--processes N] [--cgroup DIR]...\n"
+	fputs("usage: workload file --size-mib N --path P [--processes N] [--cgroup DIR]... [--endless]\n"
 	      "       workload anon --size-mib N [--processes N] [--cgroup DIR]...\n"
 	      "       workload burst --size-mib N [--cgroup DIR]\n", stderr);
 	exit(BAD_USAGE);
@@ -370,6 +381,7 @@ static void parse(struct options *options, int argc, char **argv)
 		{"path", required_argument, NULL, 'p'},
 		{"processes", required_argument, NULL, 'n'},
 		{"cgroup", required_argument, NULL, 'c'},
+		{"endless", no_argument, NULL, 'e'},
 		{NULL, 0, NULL, 0},
 	};
 	int choice;
@@ -384,6 +396,8 @@ static void parse(struct options *options, int argc, char **argv)
 			options->processes = number("processes", optarg, MAX_PROCESSES);
 		else if (choice == 'c' && options->cgroup_count < MAX_PROCESSES)
 			options->cgroups[options->cgroup_count++] = optarg;
+		else if (choice == 'e')
+			options->endless = true;
 		else
 			usage();
 	}
@@ -393,7 +407,7 @@ static void parse(struct options *options, int argc, char **argv)
 	if (strcmp(options->workload, "file") && strcmp(options->workload, "anon") &&
 	    strcmp(options->workload, "burst"))
 		usage();
-	if (!strcmp(options->workload, "file") != !!options->path)
+	if (!strcmp(options->workload, "file") != !!options->path || (options->endless && !options->path))
 		usage();
 }
 

@@ -23,7 +23,7 @@ def limited(parent: Cgroup, name: str, max_mib: int) -> Cgroup:
 
 def write_and_read(cgroup: Cgroup, file: Path, size_mib: int) -> None:
     """Write a file in the cgroup, then read it twice through a mapping."""
-    with writing(cgroup, file, size_mib) as process:
+    with _workload("file", cgroup, size_mib, "--path", str(file)) as process:
         assert process.wait(PATIENCE_S) == 0
 
 
@@ -35,8 +35,8 @@ def fault_in(cgroup: Cgroup, size_mib: int) -> None:
 
 @contextmanager
 def writing(cgroup: Cgroup, file: Path, size_mib: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Write and read a file in the cgroup beside what the context does; ended with it."""
-    with _workload("file", cgroup, size_mib, "--path", str(file)) as process:
+    """Write and read a file in the cgroup, again and again, as long as the context lasts."""
+    with _workload("file", cgroup, size_mib, "--path", str(file), "--endless") as process:
         yield process
 
 

@@ -273,7 +273,7 @@ def test_no_more_cpu_time_is_spent_in_a_second_than_allowed(
     after = Condition(Metric.AFTER, 4 * NS_PER_S)
     reclaim = Reclaim(all_of(usage(8)), any_of(usage(1), after), cpu_permille=10, pass_pages=32)
     backend.apply([rule(leaf, reclaim)])
-    with writing(leaf, disk / "file", 1024):
+    with writing(leaf, disk / "file", 512):
         event = _next_ended(backend)
     assert event.reason is StopReason.AFTER
     seconds = (event.ended_ns - event.started_ns) / NS_PER_S

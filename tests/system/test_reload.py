@@ -46,7 +46,7 @@ def daemon(leaves: list[Cgroup], disk: Path, start: StartDaemon) -> Iterator[Dae
     daemon = start(A)
     with ExitStack() as load:
         for leaf in leaves:
-            load.enter_context(writing(leaf, disk / leaf.path.name, 3072))
+            load.enter_context(writing(leaf, disk / leaf.path.name, 512))
         daemon.wait_for("episode", policy="a", cgroup="/batch/one")
         yield daemon
 

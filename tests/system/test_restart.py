@@ -116,7 +116,7 @@ def test_rules_stay_at_work_when_nobody_runs(at_work: Cgroup, disk: Path) -> Non
 
 def test_a_kill_under_load_is_no_gap_and_counters_go_on(leaf: Cgroup, disk: Path, start: StartDaemon) -> None:
     daemon = start(BATCH)
-    with writing(leaf, disk / "data", 3072):
+    with writing(leaf, disk / "data", 512):
         for _ in range(3):
             daemon.wait_for("episode")
             passes = daemon.scrape().value("reclaimd_passes_total", cgroup="/batch/a")
@@ -175,7 +175,7 @@ def test_other_programs_take_the_place_of_the_old_ones_under_load(
     ours = object_path().read_bytes()
     daemon = start(BATCH)
     ids = _ids()
-    with writing(leaf, disk / "data", 3072):
+    with writing(leaf, disk / "data", 512):
         for number in range(1, 3):
             daemon.wait_for("episode")
             passes = daemon.scrape().value("reclaimd_passes_total", cgroup="/batch/a")

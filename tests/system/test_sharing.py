@@ -155,7 +155,7 @@ def test_replacing_rules_under_load_leaves_no_charge_ungoverned(
 ) -> None:
     leaf = batch.child("leaf")
     backend.apply([rule(leaf, between(8, 6))])
-    with writing(leaf, disk / "file", 2048) as workload:
+    with writing(leaf, disk / "file", 512) as workload:
         for rounds, _ in enumerate(until()):
             above, own = rule(batch, between(12, 10)), rule(leaf, between(8 + rounds % 3, 6))
             backend.apply([above, own] if rounds % 2 else [own])

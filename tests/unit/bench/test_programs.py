@@ -88,6 +88,31 @@ def test_one_process_that_fails_fails_the_workload(programs: Path, tmp_path: Pat
     assert run(programs / "workload", "anon", "--size-mib", "1", *options).returncode == 1
 
 
+def test_the_endless_workload_goes_on_until_it_is_killed_and_leaves_no_process(
+    programs: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "data"
+    command: list[str | Path] = [
+        programs / "workload",
+        "file",
+        "--size-mib",
+        "1",
+        "--path",
+        file,
+        "--endless",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as workload:
+        assert workload.stdin
+        assert workload.stdout
+        workload.stdin.write(b"x")
+        workload.stdin.close()
+        for whole in (True, False):  # written, and then written anew
+            while not file.exists() or (file.stat().st_size == 1 << 20) is not whole:
+                assert workload.poll() is None
+        workload.kill()
+        assert workload.stdout.read() == b"", "whoever still had it open would hold this up"
+
+
 def test_the_burst_keeps_to_its_rate_where_memory_is_plenty(programs: Path) -> None:
     told = json.loads(run(programs / "workload", "burst", "--size-mib", "6").stdout)
     steady = 1 * 16  # chunks of 64 KiB a second
@@ -113,6 +138,7 @@ def test_a_cgroup_that_is_not_there_is_one_line(programs: Path, tmp_path: Path) 
         ["anon", "--size-mib", "0"],
         ["anon", "--size-mib", "1x"],
         ["anon", "--size-mib", "1", "--path", "x"],
+        ["anon", "--size-mib", "1", "--endless"],
         ["file", "--size-mib", "1"],
         ["anon", "--size-mib", "1", "--processes", "0"],
     ],
