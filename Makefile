@@ -32,8 +32,8 @@ protect: RUNS = 3
 protect: $(READY) ## protection while at work, beside a static memory.low, RUNS times each (3)
 	$(VENV)/bin/python -m tests.bench.protect --runs $(RUNS)
 
-test: lint types bpf ## everything: lint, types, unit tests, kernel and system tests in the VM
-	$(VENV)/bin/pytest tests/unit tests/lab tests/kernel tests/system tests/service
+test: lint types bpf ## everything: lint, types, unit tests, kernel, system and package tests in the VM
+	$(VENV)/bin/pytest tests/unit tests/lab tests/kernel tests/system tests/service tests/package
 
 test-package: bpf ## the Debian package in the VM, from its installation to its purge
 	$(VENV)/bin/pytest tests/package

@@ -18,7 +18,7 @@ from tests.package.host import BATCH, CONFIG, PINS, UNIT, run, show, systemctl
 UPPER, LOWER = Path("/run/upper"), Path("/run/lower")
 #: What apt, dpkg and the journal keep for themselves, of whatever package.
 KEPT = re.compile(
-    r"(var/(log|cache|tmp|lib/apt|lib/dpkg/(status|available|lock|triggers|diversions|updates|info$|info/format|alternatives))"
+    r"(var/(log|cache|tmp|lib/apt|lib/dpkg/(status|available|lock|triggers|diversions|updates|info/(?!reclaimd)|alternatives))"
     r"|tmp|root|run|mnt|etc/(passwd|group|shadow|gshadow)-$|etc/\.pwd\.lock|var/lib/systemd/timers)"
 )
 
