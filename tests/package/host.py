@@ -21,6 +21,7 @@ policies:
   - name: batch
     match: /batch.slice/*
     reclaim: {start: 24MiB, stop: 22MiB}
+    back_pressure: {start: 29MiB, max_delay: 100ms}
 """
 
 

@@ -57,8 +57,9 @@ def test_its_directory_is_for_root_and_the_group() -> None:
 
 def test_it_is_ready_with_the_rules_in_force_and_says_so(governed: Cgroup, disk: Path) -> None:
     assert show("StatusText").startswith("Policies: 1, cgroups with a rule: 1")
+    before = governed.keyed("memory.events")["max"]
     write_and_read(governed, disk, 64)
-    assert governed.keyed("memory.events")["max"] < 100
+    assert governed.keyed("memory.events")["max"] == before
     assert scrape().value("reclaimd_reclaimed_bytes_total", cgroup="/batch.slice/load.service") > 0
 
 
