@@ -79,13 +79,13 @@ def end_well(place: Place, data: bytes) -> None:
 
 
 @given(data=st.binary(max_size=200))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_any_bytes(place: Place, data: bytes) -> None:
     end_well(place, data)
 
 
 @given(document=DOCUMENTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_document(place: Place, document: dict[str, Any]) -> None:
     # JSON is YAML, but for what JSON itself does not have: numbers that are none.
     text = json.dumps(document, ensure_ascii=False)
@@ -93,7 +93,7 @@ def test_any_document(place: Place, document: dict[str, Any]) -> None:
 
 
 @given(document=DOCUMENTS, at=st.floats(0, 1), inserted=st.text(max_size=5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_any_document_with_something_put_in(
     place: Place, document: dict[str, Any], at: float, inserted: str
 ) -> None:

@@ -22,13 +22,14 @@ CGROUPS = 1000
 #: It takes a tenth of a second and may take a fifth; the rest is for slower machines.
 LIMIT_S = 2.0
 #: The best of so many counts: others use the machine too.
-SCRAPES = 10
+SCRAPES = 5
 OPEN_METRICS = "application/openmetrics-text;version=1.0.0"
 
 
-@pytest.fixture
-def exposition(cgroupfs: FakeCgroupfs) -> Exposition:
+@pytest.fixture(scope="module")
+def exposition(tmp_path_factory: pytest.TempPathFactory) -> Exposition:
     """That of a thousand governed cgroups."""
+    cgroupfs = FakeCgroupfs(tmp_path_factory.mktemp("exposition") / "cgroup")
     ledger = Ledger(MemoryBackend())
     ledger.apply(
         [
