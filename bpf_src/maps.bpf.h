@@ -28,6 +28,17 @@ struct {
 	__type(value, struct reclaimd_counters);
 } carried SEC(".maps");
 
+/*
+ * The object's own BTF, by which a daemon that loads other programs reads what these have counted. User space sizes
+ * and fills it: what the kernel has of it, it shows to CAP_SYS_ADMIN only.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u64));
+} types SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, RECLAIMD_RINGBUF_BYTES);

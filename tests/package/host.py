@@ -70,9 +70,9 @@ def is_installed() -> bool:
 
 
 def install(package: Path) -> None:
-    """Install or upgrade it as apt does once it has downloaded it; what it depends on has to be there."""
+    """Install or upgrade it as unattended-upgrades has it done; what it depends on has to be there."""
     # The lab's root has no documentation, by dpkg's configuration; a host has.
-    run("dpkg", "--path-include=/usr/share/*", "--install", str(package))
+    run("dpkg", "--path-include=/usr/share/*", "--force-confold", "--install", str(package))
 
 
 def journal(**fields: str) -> list[dict[str, Any]]:

@@ -12,8 +12,11 @@ from reclaimd import __version__
 from reclaimd.kernel.ids import link_ids, map_ids, program_ids
 from tests.kernel.cgroups import Cgroup, until
 from tests.package import host
-from tests.package.host import BATCH, CONFIG, PINS, UNIT, run, show, systemctl
+from tests.package.host import BATCH, CONFIG, PINS, UNIT, run, scrape, show, systemctl
+from tests.system.load import write_and_read, writing
 
+RECLAIMED = "reclaimd_reclaimed_bytes_total"
+LEAF = "/batch.slice/load.service"
 #: What the guest has written over its read-only root, and that root.
 UPPER, LOWER = Path("/run/upper"), Path("/run/lower")
 #: What apt, dpkg and the journal keep for themselves, of whatever package.
@@ -65,9 +68,12 @@ def _bpf() -> tuple[frozenset[int], ...]:
 
 
 def _older(tmp_path: Path) -> Path:
-    """The same package as version 0.0.1, with another default configuration."""
+    """The same package as version 0.0.1, with other BPF programs and another default configuration."""
     tree, package = tmp_path / "tree", tmp_path / "reclaimd_0.0.1_amd64.deb"
     run("dpkg-deb", "--raw-extract", str(host.deb()), str(tree))
+    for file in ("usr/lib/reclaimd/reclaimd.bpf.o", "etc/reclaimd/reclaimd.yaml"):
+        with (tree / file).open("ab") as other:
+            other.write(b"\n# another build\n")
     control = tree / "DEBIAN/control"
     control.write_text(re.sub(r"(?m)^Version: .*$", "Version: 0.0.1", control.read_text()))
     run("dpkg-deb", "--build", "-Znone", "--root-owner-group", str(tree), str(package))
@@ -86,7 +92,7 @@ def bare(leaf: Cgroup) -> None:  # noqa: ARG001  is there before and after
 
 
 @pytest.mark.usefixtures("bare")
-def test_install_upgrade_and_purge_leave_nothing(tmp_path: Path) -> None:
+def test_install_upgrade_and_purge_leave_nothing(tmp_path: Path, leaf: Cgroup, disk: Path) -> None:
     files, traces, bpf = _files(), _traces(), _bpf()
 
     host.install(_older(tmp_path))
@@ -94,13 +100,19 @@ def test_install_upgrade_and_purge_leave_nothing(tmp_path: Path) -> None:
     assert show("StatusText").startswith("Policies: 0,")
     CONFIG.write_text(BATCH)
     systemctl("reload", UNIT)
+    write_and_read(leaf, disk, 64)
+    counted = scrape().value(RECLAIMED, cgroup=LEAF)
+    at_the_limit = leaf.keyed("memory.events")["max"]
 
-    # A changed configuration survives an upgrade, and the new version governs by it.
-    host.install(host.deb())
-    assert CONFIG.read_text() == BATCH
-    assert run("reclaimd", "--version").stdout == f"reclaimd {__version__}\n"
-    assert show("ActiveState") == "active"
-    assert show("StatusText").startswith("Policies: 1, cgroups with a rule: 1")
+    # A changed configuration survives an upgrade, and the new version governs by it, without a gap, and counts on.
+    with writing(leaf, disk, 64):
+        host.install(host.deb())
+        assert CONFIG.read_text() == BATCH
+        assert run("reclaimd", "--version").stdout == f"reclaimd {__version__}\n"
+        assert show("ActiveState") == "active"
+        assert show("StatusText").startswith("Policies: 1, cgroups with a rule: 1")
+        assert scrape().value(RECLAIMED, cgroup=LEAF) > counted > 0
+    assert leaf.keyed("memory.events")["max"] == at_the_limit
 
     # Whatever a crash has left is gone, too.
     systemctl("kill", "--kill-whom=main", "--signal=KILL", UNIT)

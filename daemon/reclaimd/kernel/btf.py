@@ -178,13 +178,21 @@ class Btf:
         return cls(libbpf.btf__parse(os.fsencode(path), None), owner=None)
 
     @classmethod
-    def loaded(cls, btf_id: int) -> Self:
-        """The BTF that an object in the kernel was loaded with, by its id (see MapInfo.btf_id).
+    def from_bytes(cls, raw: bytes) -> Self:
+        """Read raw BTF.
 
         Raises:
-            OSError: ENOENT.
+            OSError: EINVAL: it is none.
         """
-        return cls(libbpf.btf__load_from_kernel_by_id(btf_id), owner=None)
+        return cls(libbpf.btf__new((ctypes.c_char * len(raw)).from_buffer_copy(raw), len(raw)), owner=None)
+
+    def __bytes__(self) -> bytes:
+        """Return it as raw BTF."""
+        size_bytes = ctypes.c_uint32()
+        address = libbpf.btf__raw_data(self._pointer, size_bytes)
+        if address is None:
+            raise MemoryError
+        return ctypes.string_at(address, size_bytes.value)
 
     def struct(self, name: str) -> Struct | None:
         """The struct with this tag."""

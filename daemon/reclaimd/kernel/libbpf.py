@@ -178,6 +178,12 @@ def bpf_map__set_max_entries(map_p: MapPtr, max_entries: U32) -> Status:
 
 
 @LIBBPF.function
+def bpf_map__set_value_size(map_p: MapPtr, size_bytes: U32) -> Status:
+    """Size the values, before the object is loaded."""
+    raise NotImplementedError
+
+
+@LIBBPF.function
 def bpf_map__initial_value(
     map_p: MapPtr, size: Annotated[c_size_t, ByReference]
 ) -> Annotated[int | None, c_void_p]:
@@ -378,14 +384,20 @@ def btf__parse(path: CStr, btf_ext: Address) -> Annotated[BtfPtr, BtfPtr, null_s
 
 
 @LIBBPF.function
-def btf__load_from_kernel_by_id(btf_id: U32) -> Annotated[BtfPtr, BtfPtr, null_sets_errno]:
-    """The BTF that an object was loaded with."""
+def btf__new(data: Memory, size: U32) -> Annotated[BtfPtr, BtfPtr, null_sets_errno]:
+    """The BTF that raw data says; the data is copied."""
+    raise NotImplementedError
+
+
+@LIBBPF.function
+def btf__raw_data(btf: BtfPtr, size: Annotated[c_uint32, ByReference]) -> Annotated[int | None, c_void_p]:
+    """The address of the raw data, which goes with the BTF, and its size in bytes."""
     raise NotImplementedError
 
 
 @LIBBPF.function
 def btf__free(btf: BtfPtr) -> None:
-    """Free what btf__load_vmlinux_btf or btf__parse gave."""
+    """Free what btf__load_vmlinux_btf, btf__parse or btf__new gave."""
     raise NotImplementedError
 
 

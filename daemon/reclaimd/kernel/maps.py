@@ -41,13 +41,6 @@ class MapInfo(ctypes.Structure):
         ("max_entries", ctypes.c_uint32),
         ("map_flags", ctypes.c_uint32),
         ("name", ctypes.c_char * 16),
-        ("ifindex", ctypes.c_uint32),
-        ("btf_vmlinux_value_type_id", ctypes.c_uint32),
-        ("netns_dev", ctypes.c_uint64),
-        ("netns_ino", ctypes.c_uint64),
-        ("btf_id", ctypes.c_uint32),
-        ("btf_key_type_id", ctypes.c_uint32),
-        ("btf_value_type_id", ctypes.c_uint32),
     )
 
 
@@ -100,6 +93,14 @@ class BpfMap(Pinnable):
             OSError: EBUSY: it is loaded.
         """
         libbpf.bpf_map__set_max_entries(self.pointer, max_entries)
+
+    def set_value_size(self, size_bytes: int) -> None:
+        """Size the map's values, before its object is loaded.
+
+        Raises:
+            OSError: EBUSY: it is loaded.
+        """
+        libbpf.bpf_map__set_value_size(self.pointer, size_bytes)
 
     def typed(self, key: type[K], value: type[V]) -> "TypedMap[K, V]":
         """Access to the loaded map's elements as ctypes objects.

@@ -149,6 +149,16 @@ def test_what_is_no_btf_is_an_os_error(path: Path) -> None:
     path.write_bytes(b"nothing of the sort")
     with pytest.raises(OSError, match="btf__parse"):
         Btf.parse(path)
+    with pytest.raises(OSError, match="btf__new"):
+        Btf.from_bytes(b"nothing of the sort")
+
+
+def test_raw_it_can_be_kept_and_read_again(blob: BtfBlob, path: Path) -> None:
+    u32, u64 = blob.integer("u32", 4), blob.integer("u64", 8)
+    blob.section(".bss", 16, [("count", u32, 0, 4), ("total", u64, 8, 8)])
+    raw = bytes(Btf.parse(blob.write(path)))
+    assert Btf.from_bytes(raw).variable("total") == Variable(".bss", 8, 8)
+    assert bytes(Btf.from_bytes(raw)) == raw
 
 
 def test_missing_file_is_an_os_error(path: Path) -> None:

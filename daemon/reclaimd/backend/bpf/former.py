@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Programs of another version that ours take the place of, and what they have counted.
 
-Nothing is known of them but what their maps are called and what the kernel says of these by BTF.
+Nothing is known of them but what their maps are called and what their BTF, which is in one of these, says.
 """
 
 import ctypes
@@ -45,11 +45,10 @@ class Former:
             self.ops_fd = self._open("ops", opened)
             self.ops_id = map_info(self.ops_fd).id
             self._rules = _any_map(self._open("rules", opened))
-            states_fd = self._open("states", opened)
-            self._states = _any_map(states_fd)
+            self._states = _any_map(self._open("states", opened))
             self._carried = _any_map(self._open("carried", opened))
             self._data = mapped_data(self._open("data", opened))
-            self._btf = Btf.loaded(map_info(states_fd).btf_id)
+            self._btf = _btf_in(self._open("types", opened))
             self._state, self._counters = self._structs()
             self._opened = opened.pop_all()
 
@@ -123,6 +122,14 @@ def inherited(formers: Iterable[Former]) -> tuple[CountersOf, Totals]:
         counters |= former.counters(counters)
         totals = former.totals(totals)
     return counters, totals
+
+
+def _btf_in(fd: int) -> Btf:
+    values = TypedMap(fd, "types", ctypes.c_uint32, ctypes.c_ubyte * map_info(fd).value_size)
+    value = values.lookup(ctypes.c_uint32(0))
+    if value is None:
+        raise KeyError("types")
+    return Btf.from_bytes(bytes(value))
 
 
 def _any_map(fd: int) -> TypedMap[ctypes.c_uint64, Any]:

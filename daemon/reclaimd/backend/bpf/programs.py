@@ -55,6 +55,7 @@ _MAPS = {
     "carried": "carried",
     "events": "events",
     "data": ".bss",
+    "types": "types",
 }
 _PROGRAMS = {
     "prepare": "reclaimd_prepare",
@@ -203,7 +204,11 @@ def _load(opened: BpfObject, pins: Pins, object_id: str) -> Path:
     try:
         opened.variable("gfp_kernel", ctypes.c_uint32).value = gfp_kernel()
         opened.variable("page_bytes", ctypes.c_uint32).value = mmap.PAGESIZE
+        types = bytes(opened.btf())
+        opened.map(_MAPS["types"]).set_value_size(len(types))
         opened.load()
+        value = (ctypes.c_ubyte * len(types)).from_buffer_copy(types)
+        opened.map(_MAPS["types"]).typed(ctypes.c_uint32, type(value)).update(ctypes.c_uint32(0), value)
         fill_struct_ops(opened.map(_MAPS["ops"]))
     except BpfObjectError as error:
         raise HostError(
