@@ -5,8 +5,12 @@ Each exception is meant to end in one line for the administrator, and in an exit
 sysexits.h that a service manager can tell apart. Whatever else reaches the command line is a bug.
 """
 
+import errno
 import os
 from typing import ClassVar
+
+#: Short of memory, descriptors or inotify watches: it may work in a while.
+_PASSING = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EAGAIN})
 
 
 class ReclaimdError(Exception):
@@ -46,3 +50,10 @@ class NotPermittedError(ReclaimdError):
     """This process may not do what is asked."""
 
     exit_status = os.EX_NOPERM
+
+
+def exit_status(error: ReclaimdError) -> int:
+    """The process's exit status when an error ends it: 1, with which a start is tried again, if its cause may pass."""
+    cause = error.__cause__
+    passing = isinstance(cause, OSError) and cause.errno in _PASSING
+    return ReclaimdError.exit_status if passing else error.exit_status

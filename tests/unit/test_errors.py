@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
+import errno
+
 import pytest
 
-from reclaimd.errors import ConfigError, HostError, NotPermittedError, ReclaimdError
+from reclaimd.errors import ConfigError, HostError, NotPermittedError, ReclaimdError, exit_status
 
 
 @pytest.mark.parametrize(
@@ -10,6 +12,15 @@ from reclaimd.errors import ConfigError, HostError, NotPermittedError, ReclaimdE
 )
 def test_each_kind_has_its_exit_status(kind: type[ReclaimdError], status: int) -> None:
     assert kind("broken").exit_status == status
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.ENOMEM, 1), (errno.ENOSPC, 1), (errno.EINVAL, 69), (errno.EACCES, 69)]
+)
+def test_what_may_pass_is_worth_another_start(number: int, status: int) -> None:
+    error = HostError("the kernel does not take it")
+    error.__cause__ = OSError(number, "so it said")
+    assert exit_status(error) == status
 
 
 def test_message_and_hint_are_one_line() -> None:

@@ -14,7 +14,7 @@ from reclaimd.cgroup.host import find_cgroup_root
 from reclaimd.cli.check import check
 from reclaimd.cli.message import error_line
 from reclaimd.config import DEFAULT_CONFIG, load_config
-from reclaimd.errors import ReclaimdError
+from reclaimd.errors import ReclaimdError, exit_status
 from reclaimd.kernel.probe import probe
 from reclaimd.service.control.address import DEFAULT_PATH
 from reclaimd.service.lifecycle import Surroundings, serve
@@ -24,7 +24,7 @@ from reclaimd.service.manager import ServiceManager
 EXIT_STATUSES = """\
 exit status:
    0  done; for run: stopped by SIGTERM or SIGINT, with everything detached unless keep_on_stop is true
-   1  failed at run time, for example because the port for metrics is in use
+   1  failed at run time: the port for metrics is in use, say, or memory is short
    2  the command line is wrong
   69  this host or its kernel cannot do it; `reclaimd probe` says what is missing
   77  not permitted; run it as root
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.command(options)
     except ReclaimdError as error:
         print(error_line("reclaimd", error), file=sys.stderr)
-        return error.exit_status
+        return exit_status(error)
     return status
 
 
