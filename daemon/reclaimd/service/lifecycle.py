@@ -39,6 +39,8 @@ from reclaimd.service.signals import RELOAD_SIGNAL, STOP_SIGNALS, SignalFd
 
 #: How often rules are resolved anew when cgroups vanish between being read and being attached to.
 MAX_APPLY_ATTEMPTS = 5
+#: After so long what the kernel has refused is tried again: what stood in the way may have gone.
+RETRY_S = 10.0
 
 MS_PER_S = 1_000
 
@@ -128,6 +130,7 @@ class Daemon:
         self._pauses = Pauses()
         self.history = History()
         self._episodes = 0
+        self._retry_at_s: float | None = None
         self._incidents = Incidents()
         with ExitStack() as opened:
             self._heartbeat = opened.enter_context(closing(Heartbeat()))
@@ -211,7 +214,8 @@ class Daemon:
         )
         for fd in (*own, *self._ledger.pollables()):
             poll.register(fd, select.POLLIN)
-        waits_s = [wait for wait in (self._manager.wait_s(), self._log.wait_s()) if wait is not None]
+        own_waits_s = (self._manager.wait_s(), self._log.wait_s(), self._retry_in_s())
+        waits_s = [wait for wait in own_waits_s if wait is not None]
         poll.poll(math.ceil(min(waits_s) * MS_PER_S) if waits_s else None)
 
     def _follow(self) -> None:
@@ -219,11 +223,16 @@ class Daemon:
         before = self._ledger.rules
         try:
             gone, changed = self._take_events(), self._resolver.take_changes()
-            if gone or changed:
+            if gone or changed or self._retry_in_s() == 0:
                 self._reconcile()
+                self._retry_at_s = None
         except HostError as error:
+            self._retry_at_s = time.monotonic() + RETRY_S
             self._say_kept(error)
         log_changes(self._logger, before, self._ledger.rules)
+
+    def _retry_in_s(self) -> float | None:
+        return None if self._retry_at_s is None else max(0.0, self._retry_at_s - time.monotonic())
 
     def _take_events(self) -> bool:
         """Log what the backend tells of; return whether a cgroup has gone."""

@@ -12,6 +12,7 @@ from reclaimd.backend.base import CgroupGone, StopReason
 from reclaimd.config.listen import ListenAddress
 from reclaimd.errors import HostError, ReclaimdError
 from reclaimd.policy.rule import Rule
+from reclaimd.service import lifecycle
 from tests.unit.fake_cgroupfs import FakeCgroupfs
 from tests.unit.rules import start_pages
 from tests.unit.service.memory_backend import episode
@@ -213,6 +214,27 @@ def test_rules_that_the_kernel_refuses_leave_the_old_ones_and_are_said(batch: Fa
         daemon.backend.before_apply = lambda _rules: None
         appear(batch, "/batch/c", max_bytes=32 * MIB)
         daemon.backend.wait_for_paths({"/batch/a", "/batch/b", "/batch/c"})
+
+    RunningDaemon(batch).run(script)
+
+
+def test_what_the_kernel_has_refused_is_tried_again(
+    batch: FakeCgroupfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "RETRY_S", 0.05)
+    refused: list[Sequence[Rule]] = []
+
+    def refuse_once(rules: Sequence[Rule]) -> None:
+        if not refused:
+            refused.append(rules)
+            raise HostError("not now")
+
+    def script(daemon: RunningDaemon) -> None:
+        daemon.backend.before_apply = refuse_once
+        appear(batch, "/batch/b", max_bytes=32 * MIB)
+        daemon.wait_for_line("the rules in force stay as they are")
+        daemon.backend.wait_for_paths({"/batch/a", "/batch/b"})
+        daemon.wait_for_line("rules changed", rules=2)
 
     RunningDaemon(batch).run(script)
 
