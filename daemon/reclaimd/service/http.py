@@ -88,10 +88,17 @@ class _Server(ThreadingWSGIServer):
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  socketserver's signature
         """Start a thread for a connection, or close it."""
         if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
+            try:
+                super().process_request(request, client_address)
+            except RuntimeError:  # no thread can be started
+                self._free.release()
+                self._refuse(request)
         else:
-            self.refused()
-            self.shutdown_request(request)
+            self._refuse(request)
+
+    def _refuse(self, request: Any) -> None:  # noqa: ANN401  socketserver's signature
+        self.refused()
+        self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  socketserver's signature
         """Answer a request, in its thread."""

@@ -89,6 +89,24 @@ def test_more_clients_than_are_served_at_a_time_are_refused_and_counted() -> Non
     server.close()
 
 
+def test_clients_are_served_again_when_threads_can_be_started_again(
+    server: MetricsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short_of_memory:
+        short_of_memory.setattr(threading.Thread, "start", fail)
+        for _ in range(MAX_CLIENTS):
+            with connect(server) as client:
+                server.accept()
+                assert client.recv(100) == b""
+    with connect(server) as client:
+        server.accept()
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.0 200 OK\r\n")
+
+
 def test_clients_are_served_again_when_others_have_gone(server: MetricsServer) -> None:
     for _ in range(2 * MAX_CLIENTS):
         with connect(server) as client:

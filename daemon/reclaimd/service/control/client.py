@@ -71,7 +71,7 @@ class Client:
         Raises:
             Gone: the connection is of no more use.
         """
-        if ready & (select.EPOLLHUP | select.EPOLLERR):
+        if ready & select.EPOLLERR:
             raise Gone
         try:
             if ready & select.EPOLLIN:
@@ -79,7 +79,8 @@ class Client:
             progress = self._answer()
         except OSError as error:
             raise Gone from error
-        if self._at_end and not self.is_busy:
+        # Not before its calls are answered: who wants no answer may go at once.
+        if ready & select.EPOLLHUP or (self._at_end and not self.is_busy):
             raise Gone
         return progress
 

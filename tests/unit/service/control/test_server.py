@@ -96,6 +96,15 @@ def test_calls_that_are_sent_at_once_are_answered_in_order(daemon: RunningDaemon
     daemon.run(script)
 
 
+def test_who_calls_one_way_may_go_at_once(daemon: RunningDaemon) -> None:
+    def script(running: RunningDaemon) -> None:
+        with Peer(running.socket) as peer:
+            peer.ask("Pause", oneway=True)
+        running.wait_for_line("paused")
+
+    daemon.run(script)
+
+
 def test_a_oneway_call_is_not_answered(daemon: RunningDaemon) -> None:
     def script(running: RunningDaemon) -> None:
         with Peer(running.socket) as peer:
