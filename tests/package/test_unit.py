@@ -1,20 +1,45 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The unit: when it starts, what it may, how it comes back."""
 
+import os
 import re
 import signal
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.kernel.cgroups import ROOT, Cgroup
-from tests.package.host import UNIT, journal, run, scrape, show, systemctl, wait_for, with_settings
+from tests.kernel.cgroups import ROOT, Cgroup, until
+from tests.package.host import (
+    BATCH,
+    CONFIG,
+    UNIT,
+    journal,
+    run,
+    scrape,
+    show,
+    systemctl,
+    wait_for,
+    with_settings,
+)
 from tests.system.load import write_and_read
 
 MAX_EXPOSURE = 3.0
 IN_FORCE = "92714a1ade26454cb17b3d3d48c5c64e"
+NOT_RELOADED = "711fd080a9284052b0c2d1f104896545"
+JOURNAL = "/run/systemd/journal/socket"
 #: Names, and bits (uapi/linux/capability.h).
 CAPABILITIES = {"CAP_PERFMON": 38, "CAP_BPF": 39}
+
+
+def fill_journal() -> None:
+    """Leave no room for another entry in the journal's queue."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(0)
+        with suppress(BlockingIOError):
+            while True:
+                sender.sendto(b"MESSAGE=of no interest\n", JOURNAL)
 
 
 @pytest.mark.usefixtures("installed")
@@ -113,3 +138,37 @@ def test_a_wrong_configuration_is_not_tried_again_and_again(tmp_path: Path) -> N
     with_settings("ExecStart=", f"ExecStart=/usr/bin/reclaimd run --config {config}")
     run("systemctl", "restart", UNIT, check=False)
     assert (show("ActiveState"), show("ExecMainStatus"), show("NRestarts")) == ("failed", "78", "0")
+
+
+def test_a_journal_that_is_stuck_does_not_hold_it_up(governed: Cgroup) -> None:  # noqa: ARG001  is governed
+    daemon, journal_pid = int(show("MainPID")), int(systemctl("show", "-PMainPID", "systemd-journald"))
+    os.kill(journal_pid, signal.SIGSTOP)
+    try:
+        fill_journal()
+        CONFIG.write_text(BATCH.replace("24MiB", "24MB"))
+        os.kill(daemon, signal.SIGHUP)
+        for _ in until():
+            if scrape().value("reclaimd_config_last_reload_successful") == 0:
+                break
+    finally:
+        os.kill(journal_pid, signal.SIGCONT)
+    assert journal(MESSAGE_ID=NOT_RELOADED)[-1]["ERROR"].startswith(f"{CONFIG}:4:22: ")
+    assert (show("MainPID"), show("NRestarts")) == (str(daemon), "0")
+
+
+def test_who_shuts_it_out_of_a_cgroup_harms_nobody_else(governed: Cgroup) -> None:
+    mine, other = (Cgroup(governed.path.with_name(name)) for name in ("mine", "other"))
+    mine.path.mkdir()
+    try:
+        mine.write("memory.max", "32M")
+        wait_for("StatusText", "Policies: 1, cgroups with a rule: 2")
+        (mine.path / "memory.max").chmod(0)
+        mine.path.chmod(0)
+        other.path.mkdir()
+        other.write("memory.max", "32M")
+        wait_for("StatusText", "Policies: 1, cgroups with a rule: 2")
+        systemctl("restart", UNIT)
+        wait_for("StatusText", "Policies: 1, cgroups with a rule: 2")
+    finally:
+        for cgroup in (mine, other):
+            cgroup.path.rmdir()

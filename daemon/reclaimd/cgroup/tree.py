@@ -9,9 +9,10 @@ from pathlib import Path
 
 from reclaimd.errors import HostError
 
-#: What opening or reading a cgroup's files ends in when it is removed meanwhile, and when it is nested so
-#: deeply that its path is longer than the kernel takes, which the owner of a delegated subtree can do.
-UNREACHABLE = frozenset({errno.ENOENT, errno.ENODEV, errno.ENOTDIR, errno.ENAMETOOLONG})
+#: What opening or reading a cgroup's files ends in when it is removed meanwhile, and what the owner of a
+#: delegated subtree can bring about: nested so deeply that its path is longer than the kernel takes, or with a
+#: mode that keeps us out, who may not override it.
+UNREACHABLE = frozenset({errno.ENOENT, errno.ENODEV, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EACCES})
 
 
 @dataclass(frozen=True, slots=True)

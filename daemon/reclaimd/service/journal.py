@@ -6,7 +6,10 @@ by `MESSAGE_ID=`, whatever they say. The ids never change and are not used again
 """
 
 import os
+import select
+import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import cast
 
 from structlog.typing import EventDict
@@ -34,6 +37,9 @@ MESSAGE_IDS: Mapping[str, str] = {
 #: structlog's levels -> syslog's.
 PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
+#: Where the journal takes entries (sd_journal_sendv(3)).
+JOURNAL = Path("/run/systemd/journal/socket")
+
 #: An entry: "FIELD=value" each.
 Entry = tuple[str, ...]
 Send = Callable[..., object]
@@ -47,7 +53,26 @@ def journal_sender(stderr_fd: int) -> Send | None:
         from systemd import journal  # noqa: PLC0415  optional: not everyone runs systemd
     except ImportError:
         return None
-    return cast("Send", journal.sendv)
+    sendv = cast("Send", journal.sendv)
+
+    def send(*fields: str | bytes) -> None:
+        wait_for_room()
+        sendv(*fields)
+
+    return send
+
+
+def wait_for_room(path: Path = JOURNAL) -> None:
+    """Wait until the journal takes another entry: sendv() would have every thread wait, as it keeps the GIL.
+
+    Raises:
+        OSError: nobody is there to take it.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        probe.connect(os.fspath(path))
+        poll = select.poll()
+        poll.register(probe, select.POLLOUT)
+        poll.poll()
 
 
 def entry(event: EventDict) -> Entry:

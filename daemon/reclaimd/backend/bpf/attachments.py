@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reclaimd.backend.bpf.pins import Pins
+from reclaimd.cgroup.tree import UNREACHABLE
 from reclaimd.errors import HostError
 from reclaimd.kernel.link import BPF_F_ALLOW_OVERRIDE, BPF_F_CGROUP_FD, create_link
 from reclaimd.kernel.maps import map_info
@@ -67,8 +68,10 @@ class Attachments:
         directory = self._root / path.lstrip("/")
         try:
             cgroup_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
+        except OSError as error:
+            if error.errno in UNREACHABLE:
+                return False
+            raise HostError(f"{directory}: {error.strerror}") from error
         try:
             if os.fstat(cgroup_fd).st_ino != cgroup_id:
                 return False
