@@ -31,6 +31,8 @@ NOT_RELOADED = "711fd080a9284052b0c2d1f104896545"
 JOURNAL = "/run/systemd/journal/socket"
 #: Names, and bits (uapi/linux/capability.h).
 CAPABILITIES = {"CAP_PERFMON": 38, "CAP_BPF": 39}
+CAP_SYSLOG = 34
+RECLAIMED = "reclaimd_reclaimed_bytes_total"
 
 
 def fill_journal() -> None:
@@ -85,7 +87,7 @@ def test_it_is_ready_with_the_rules_in_force_and_says_so(governed: Cgroup, disk:
     before = governed.keyed("memory.events")["max"]
     write_and_read(governed, disk, 64)
     assert governed.keyed("memory.events")["max"] == before
-    assert scrape().value("reclaimd_reclaimed_bytes_total", cgroup="/batch.slice/load.service") > 0
+    assert scrape().value(RECLAIMED, cgroup="/batch.slice/load.service") > 0
 
 
 @pytest.mark.usefixtures("governed")
@@ -103,10 +105,26 @@ def test_each_of_its_capabilities_is_needed(capability: str) -> None:
     assert show("ActiveState") == "failed"
 
 
+@pytest.mark.parametrize("capable", [True, False])
+def test_cap_syslog_is_what_it_knows_free_swap_by(
+    governed: Cgroup,
+    disk: Path,
+    capable: bool,  # noqa: FBT001  a parameter of pytest's
+) -> None:
+    with_settings(*([] if capable else ["CapabilityBoundingSet=~CAP_SYSLOG"]))
+    CONFIG.write_text(BATCH.replace("start: 24MiB, stop", "start: {all: [24MiB, swap_free: 1MiB]}, stop"))
+    # A restart would go on with programs that are loaded already.
+    systemctl("stop", UNIT)
+    systemctl("start", UNIT)
+    before = scrape().value(RECLAIMED, cgroup="/batch.slice/load.service")
+    write_and_read(governed, disk, 64)
+    assert (scrape().value(RECLAIMED, cgroup="/batch.slice/load.service") > before) is capable
+
+
 @pytest.mark.usefixtures("governed")
 def test_it_has_no_capability_besides() -> None:
     (line,) = re.findall(r"CapEff:\s+(\w+)", Path(f"/proc/{show('MainPID')}/status").read_text())
-    assert int(line, 16) == sum(1 << bit for bit in CAPABILITIES.values())
+    assert int(line, 16) == sum(1 << bit for bit in (*CAPABILITIES.values(), CAP_SYSLOG))
 
 
 @pytest.mark.usefixtures("governed")
