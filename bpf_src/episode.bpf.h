@@ -269,6 +269,11 @@ static __always_inline __u64 continue_episode(__u64 id, struct mem_cgroup *memcg
 		return NEXT_NOTHING;
 
 	usage_pages = memcg_usage_pages(memcg);
+	/* It began under another rule: this one only watches, or does not reclaim at all. */
+	if (rule->flags & RECLAIMD_MONITOR || !rule->pass_pages) {
+		end_episode(id, state, RECLAIMD_RULE_REMOVED, 0, usage_pages);
+		return NEXT_NOTHING;
+	}
 	if (usage_pages <= rule->floor_pages) {
 		end_episode(id, state, RECLAIMD_FLOOR, usage_pages, usage_pages);
 		return NEXT_NOTHING;

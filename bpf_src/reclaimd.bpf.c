@@ -20,6 +20,8 @@
 
 #define MSEC_PER_SEC 1000ULL
 #define CLOCK_MONOTONIC 1
+/* MEMCG_CHARGE_BATCH (mm/memcontrol.c). */
+#define CHARGE_BATCH_PAGES 64
 #define ENOENT 2
 #define EBUSY 16
 #define EINVAL 22
@@ -38,13 +40,16 @@ struct mem_cgroup *bpf_get_mem_cgroup(struct cgroup_subsys_state *css) __ksym;
 void bpf_put_mem_cgroup(struct mem_cgroup *memcg) __ksym;
 
 /* Queue the work now or, by the timer, later; without it there is no ticking either. */
-static __always_inline void queue_work(struct reclaimd_state *state, __u64 wait_ns)
+static __always_inline int queue_work(struct reclaimd_state *state, __u64 wait_ns)
 {
-	if (wait_ns ? bpf_timer_start(&state->timer, wait_ns, 0) :
-		      bpf_wq_start(&state->work, 0)) {
+	int err = wait_ns ? bpf_timer_start(&state->timer, wait_ns, 0) :
+			    bpf_wq_start(&state->work, 0);
+
+	if (err) {
 		__sync_fetch_and_add(&state->counters.start_failures, 1);
 		state->ticking = 0;
 	}
+	return err;
 }
 
 /*
@@ -183,6 +188,18 @@ unsigned int BPF_PROG(reclaimd_charged, struct mem_cgroup *memcg, unsigned int n
 	return deferrable(delay_ms);
 }
 
+/*
+ * Whether a cgroup may be what reclaim is from: of its own limit, or of its own rule. Hooks are
+ * not told, and no protection of a cgroup is against these.
+ */
+static __always_inline bool may_be_target(struct mem_cgroup *memcg, struct reclaimd_state *state)
+{
+	__u64 full_pages = memcg_usage_pages(memcg) + CHARGE_BATCH_PAGES;
+
+	return state->phase == RECLAIMD_RUNNING || full_pages > memcg->memory.max ||
+	       full_pages > memcg->memory.high;
+}
+
 /* Whether this cgroup, or one that it is in, is protected in this way at the moment. */
 static __noinline bool is_protected(struct mem_cgroup *memcg, __u32 protect_as)
 {
@@ -196,7 +213,8 @@ static __noinline bool is_protected(struct mem_cgroup *memcg, __u32 protect_as)
 		rule = bpf_map_lookup_elem(&rules, &id);
 		if (rule && rule->protect_as == protect_as && !(rule->flags & RECLAIMD_MONITOR)) {
 			state = bpf_map_lookup_elem(&states, &id);
-			if (state && bpf_ktime_get_ns() < state->protected_until_ns)
+			if (state && bpf_ktime_get_ns() < state->protected_until_ns &&
+			    !(level && may_be_target(memcg, state)))
 				return true;
 		}
 		memcg = memcg_parent(memcg);
@@ -305,7 +323,7 @@ static __always_inline void arrange_next(__u64 id, __u64 next)
 	if (!rule || !state)
 		return;
 	if (next == NEXT_AT_ONCE) {
-		if (bpf_wq_start(&state->work, 0))
+		if (queue_work(state, 0))
 			end_episode(id, state, RECLAIMD_RULE_REMOVED, 0, 0);
 		return;
 	}
@@ -314,8 +332,9 @@ static __always_inline void arrange_next(__u64 id, __u64 next)
 		state->ticking = 0;
 	if (state->ticking)
 		next = next ? min_u64(next, TICK_NS) : TICK_NS;
-	if (next)
-		queue_work(state, next);
+	/* Without the next step of it an episode is over: no other could begin. */
+	if (next && queue_work(state, next) && state->phase == RECLAIMD_RUNNING)
+		end_episode(id, state, RECLAIMD_RULE_REMOVED, 0, 0);
 }
 
 static void abandon(__u64 id, enum reclaimd_stop_reason reason)

@@ -12,8 +12,8 @@ import pytest
 from reclaimd.backend.base import EpisodeEnded, StartReason, StopReason
 from reclaimd.backend.bpf import BpfBackend
 from reclaimd.config.metric import Metric
-from reclaimd.config.models import Mode
-from reclaimd.policy.rule import SWAPPINESS_ANON_ONLY, Combination, Condition, Reclaim
+from reclaimd.config.models import Mode, ProtectAs
+from reclaimd.policy.rule import SWAPPINESS_ANON_ONLY, Combination, Condition, Protect, Reclaim
 from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
 from tests.system.load import MIB, fault_in, write_and_read, writing
 from tests.system.rules import MIB_PAGES, all_of, any_of, between, rule, usage
@@ -197,6 +197,21 @@ def test_an_episode_stops_when_its_rule_is_removed(backend: BpfBackend, leaf: Cg
         before_pages = leaf.usage_pages
         assert not backend.stats()
         assert abs(leaf.usage_pages - before_pages) <= SLOWLY
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_an_episode_stops_when_its_rule_is_to_reclaim_no_more(
+    backend: BpfBackend, leaf: Cgroup, disk: Path, mode: Mode
+) -> None:
+    slowly = Reclaim(all_of(usage(8)), all_of(usage(2)), rate_pages_per_s=SLOWLY)
+    never = Protect(ProtectAs.LOW, all_of(Condition(Metric.PGFAULTS, 10**9, 1000)), for_ms=1000)
+    instead = {Mode.MONITOR: rule(leaf, slowly, mode=Mode.MONITOR), Mode.ENFORCE: rule(leaf, protect=never)}
+    backend.apply([rule(leaf, slowly)])
+    with Charger(leaf) as charger:
+        charger.file(disk / "file", 9 * MIB_PAGES)
+        backend.apply([instead[mode]])
+        assert _next_ended(backend).reason is StopReason.RULE_REMOVED
+    assert backend.stats()[leaf.cgroup_id].ended_for[StopReason.RULE_REMOVED] == 1
 
 
 def test_all_waits_for_each_of_its_conditions(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:

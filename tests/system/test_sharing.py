@@ -2,11 +2,12 @@
 """The engine with many cgroups: protection of one at the cost of another, episodes side by side, removals."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reclaimd.backend.base import ProtectionBegan
+from reclaimd.backend.base import EpisodeEnded, ProtectionBegan, StopReason
 from reclaimd.backend.bpf import BpfBackend
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode, ProtectAs
@@ -20,6 +21,8 @@ DELAY_MS = 2000
 #: A whole batch of charges (MEMCG_CHARGE_BATCH).
 BATCH_PAGES = 64
 SLOWEST_RMDIR_S = 0.25
+#: Usage never gets there.
+FAR_MIB = 1024
 
 
 @pytest.fixture
@@ -103,6 +106,27 @@ def test_reclaim_from_above_spares_the_cgroup_that_faults(
     assert spared is (mode is Mode.ENFORCE)
 
 
+@pytest.mark.parametrize("protect_as", [ProtectAs.LOW, ProtectAs.MIN])
+def test_what_is_below_is_spared_from_above_and_not_from_the_protected_cgroups_own_limit(
+    backend: BpfBackend, batch: Cgroup, high: Cgroup, disk: Path, protect_as: ProtectAs
+) -> None:
+    leaf, low = high.child("leaf"), batch.child("low")
+    backend.apply([_protected(high, protect_as)])
+    with Charger(leaf) as charger, Charger(low) as other:
+        charger.file(disk / "file", 8 * MIB_PAGES)
+        other.file(disk / "low", 8 * MIB_PAGES)
+        charger.anon(2 * MIB_PAGES)
+        _await_protection(backend)
+        before_pages = leaf.usage_pages
+        _reclaim(batch, 4 * MIB_PAGES)
+        assert leaf.usage_pages >= before_pages - MIB_PAGES // 2
+        high.write("memory.max", str(12 * MIB_PAGES * PAGE_BYTES))
+        charger.file(disk / "more", 16 * MIB_PAGES)
+    events = high.keyed("memory.events")
+    assert events["max"] > 0
+    assert events["oom"] == 0
+
+
 def test_protection_ends_with_its_condition(
     backend: BpfBackend, batch: Cgroup, high: Cgroup, disk: Path
 ) -> None:
@@ -133,16 +157,20 @@ def test_64_episodes_make_progress_together(backend: BpfBackend, batch: Cgroup, 
 
 def test_removing_a_cgroup_waits_for_no_reclaim(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
     leaves = [batch.child(f"leaf{number}") for number in range(200)]
-    backend.apply([rule(leaf, between(0.25, 0.05)) for leaf in leaves])
-    slowest_s, passes = 0.0, 0
+    in_small_passes = replace(between(FAR_MIB, 1), pass_pages=BATCH_PAGES)
+    backend.apply([rule(leaf, in_small_passes) for leaf in leaves])
+    slowest_s, cut_short = 0.0, 0
     for number, leaf in enumerate(leaves):
         with Charger(leaf) as charger:
-            charger.file(disk / f"file{number}", MIB_PAGES // 2)
-        passes += backend.stats()[leaf.cgroup_id].passes > 0
+            charger.file(disk / f"file{number}", 4 * MIB_PAGES)
+        backend.reclaim(leaf.cgroup_id, 4 * MIB_PAGES)
         started_s = time.monotonic()
         leaf.path.rmdir()
         slowest_s = max(slowest_s, time.monotonic() - started_s)
-    assert passes > len(leaves) // 2, "so many had reclaim going on"
+        ended = [event for event in backend.events() if isinstance(event, EpisodeEnded)]
+        cut_short += all(event.reason is StopReason.GONE for event in ended)
+        (disk / f"file{number}").unlink()
+    assert cut_short > len(leaves) // 2, "so many had reclaim going on"
     assert slowest_s < SLOWEST_RMDIR_S
     for _ in until():
         backend.events()

@@ -19,6 +19,8 @@ from reclaimd.kernel.layout import (
 from reclaimd.policy.rule import BackPressure, Combination, Condition, Reclaim, Rule
 
 NS_PER_MS = 1_000_000
+#: Free swap has no window: it is looked at for twice so long after the last charge.
+SWAP_MS = 1000
 #: Of one CPU, in a second.
 NS_PER_PERMILLE = 1_000_000
 
@@ -123,7 +125,8 @@ def _flags(rule: Rule) -> RuleFlag:
 def _linger_ns(rule: Rule) -> int:
     """As long as a window can still hold something of what the last charge did."""
     combinations = [combination for combination in (_start(rule), _protect(rule)) if combination]
-    windows_ms = [c.window_ms for combination in combinations for c in combination.conditions]
+    conditions = [condition for combination in combinations for condition in combination.conditions]
+    windows_ms = [SWAP_MS if c.metric is Metric.SWAP_FREE else c.window_ms for c in conditions]
     return 2 * max(windows_ms, default=0) * NS_PER_MS
 
 

@@ -169,6 +169,7 @@ def test_no_charge_matters_to_a_rule_without_anything() -> None:
         (rule(at_usage(100), protect=all_of(EVENTS)), 20_000),
         (rule(all_of(EVENTS), protect=all_of(PSI)), 20_000),
         (rule(at_usage(100), all_of(PSI)), 0),
+        (rule(all_of(Condition(Metric.SWAP_FREE, 1))), 2000),
     ],
 )
 def test_the_timer_goes_on_for_two_windows_of_what_begins_something(given: Rule, linger_ms: int) -> None:
