@@ -89,7 +89,7 @@ host:
 $(READY): pyproject.toml | host
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	$(VENV)/bin/pip install --editable '.[dev]'
 	touch $@
 
 clean: ## remove what was built in the checkout; the lab's cache stays where it is

@@ -58,7 +58,7 @@ enum bpf_wq_flags___unbound {
 static __always_inline __u32 work_flags(void)
 {
 	if (bpf_core_enum_value_exists(enum bpf_wq_flags___unbound, BPF_F_WQ_UNBOUND___unbound))
-		return BPF_F_WQ_UNBOUND___unbound;
+		return bpf_core_enum_value(enum bpf_wq_flags___unbound, BPF_F_WQ_UNBOUND___unbound);
 	return 0;
 }
 
