@@ -16,6 +16,9 @@ CONFIG = Path("/etc/reclaimd/reclaimd.yaml")
 DROP_INS = Path("/etc/systemd/system/reclaimd.service.d")
 PINS = Path("/sys/fs/bpf/reclaimd")
 METRICS_URL = "http://127.0.0.1:19765/metrics"
+#: The cgroup of BATCH that there is a load in, and what says how much was reclaimed from it.
+LOAD = "/batch.slice/load.service"
+RECLAIMED = "reclaimd_reclaimed_bytes_total"
 BATCH = """\
 policies:
   - name: batch

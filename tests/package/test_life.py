@@ -12,11 +12,9 @@ from reclaimd import __version__
 from reclaimd.kernel.ids import link_ids, map_ids, program_ids
 from tests.kernel.cgroups import Cgroup, until
 from tests.package import host
-from tests.package.host import BATCH, CONFIG, PINS, UNIT, run, scrape, show, systemctl
+from tests.package.host import BATCH, CONFIG, LOAD, PINS, RECLAIMED, UNIT, run, scrape, show, systemctl
 from tests.system.load import write_and_read, writing
 
-RECLAIMED = "reclaimd_reclaimed_bytes_total"
-LEAF = "/batch.slice/load.service"
 #: What the guest has written over its read-only root, and that root.
 UPPER, LOWER = Path("/run/upper"), Path("/run/lower")
 #: What apt, dpkg and the journal keep for themselves, of whatever package.
@@ -101,7 +99,7 @@ def test_install_upgrade_and_purge_leave_nothing(tmp_path: Path, leaf: Cgroup, d
     CONFIG.write_text(BATCH)
     systemctl("reload", UNIT)
     write_and_read(leaf, disk, 64)
-    counted = scrape().value(RECLAIMED, cgroup=LEAF)
+    counted = scrape().value(RECLAIMED, cgroup=LOAD)
     at_the_limit = leaf.keyed("memory.events")["max"]
 
     # A changed configuration survives an upgrade, and the new version governs by it, without a gap, and counts on.
@@ -111,7 +109,7 @@ def test_install_upgrade_and_purge_leave_nothing(tmp_path: Path, leaf: Cgroup, d
         assert run("reclaimd", "--version").stdout == f"reclaimd {__version__}\n"
         assert show("ActiveState") == "active"
         assert show("StatusText").startswith("Policies: 1, cgroups with a rule: 1")
-        assert scrape().value(RECLAIMED, cgroup=LEAF) > counted > 0
+        assert scrape().value(RECLAIMED, cgroup=LOAD) > counted > 0
     assert leaf.keyed("memory.events")["max"] == at_the_limit
 
     # Whatever a crash has left is gone, too.

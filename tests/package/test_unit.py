@@ -4,16 +4,18 @@
 import os
 import re
 import signal
-import socket
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from reclaimd.service.journal import JOURNAL
+from tests.full_socket import fill
 from tests.kernel.cgroups import ROOT, Cgroup, until
 from tests.package.host import (
     BATCH,
     CONFIG,
+    LOAD,
+    RECLAIMED,
     UNIT,
     journal,
     run,
@@ -28,20 +30,9 @@ from tests.system.load import write_and_read
 MAX_EXPOSURE = 3.0
 IN_FORCE = "92714a1ade26454cb17b3d3d48c5c64e"
 NOT_RELOADED = "711fd080a9284052b0c2d1f104896545"
-JOURNAL = "/run/systemd/journal/socket"
 #: Names, and bits (uapi/linux/capability.h).
 CAPABILITIES = {"CAP_PERFMON": 38, "CAP_BPF": 39}
 CAP_SYSLOG = 34
-RECLAIMED = "reclaimd_reclaimed_bytes_total"
-
-
-def fill_journal() -> None:
-    """Leave no room for another entry in the journal's queue."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.settimeout(0)
-        with suppress(BlockingIOError):
-            while True:
-                sender.sendto(b"MESSAGE=of no interest\n", JOURNAL)
 
 
 @pytest.mark.usefixtures("installed")
@@ -87,7 +78,7 @@ def test_it_is_ready_with_the_rules_in_force_and_says_so(governed: Cgroup, disk:
     before = governed.keyed("memory.events")["max"]
     write_and_read(governed, disk, 64)
     assert governed.keyed("memory.events")["max"] == before
-    assert scrape().value(RECLAIMED, cgroup="/batch.slice/load.service") > 0
+    assert scrape().value(RECLAIMED, cgroup=LOAD) > 0
 
 
 @pytest.mark.usefixtures("governed")
@@ -117,9 +108,9 @@ def test_cap_syslog_is_what_it_knows_free_swap_by(
     # A restart would go on with programs that are loaded already.
     systemctl("stop", UNIT)
     systemctl("start", UNIT)
-    before = scrape().value(RECLAIMED, cgroup="/batch.slice/load.service")
+    before = scrape().value(RECLAIMED, cgroup=LOAD)
     write_and_read(governed, disk, 64)
-    assert (scrape().value(RECLAIMED, cgroup="/batch.slice/load.service") > before) is capable
+    assert (scrape().value(RECLAIMED, cgroup=LOAD) > before) is capable
 
 
 @pytest.mark.usefixtures("governed")
@@ -163,7 +154,7 @@ def test_a_journal_that_is_stuck_does_not_hold_it_up(governed: Cgroup) -> None: 
     daemon, journal_pid = int(show("MainPID")), int(systemctl("show", "-PMainPID", "systemd-journald"))
     os.kill(journal_pid, signal.SIGSTOP)
     try:
-        fill_journal()
+        fill(JOURNAL)
         CONFIG.write_text(BATCH.replace("24MiB", "24MB"))
         os.kill(daemon, signal.SIGHUP)
         for _ in until():

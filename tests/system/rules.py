@@ -10,6 +10,8 @@ from tests.kernel.cgroups import PAGE_BYTES, Cgroup
 from tests.system.load import path_of
 
 MIB_PAGES = (1 << 20) // PAGE_BYTES
+#: Usage never gets there.
+FAR_MIB = 1024
 
 
 def usage(mib: float) -> Condition:

@@ -16,12 +16,10 @@ from reclaimd.config.models import Mode, ProtectAs
 from reclaimd.policy.rule import SWAPPINESS_ANON_ONLY, Combination, Condition, Protect, Reclaim
 from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
 from tests.system.load import MIB, fault_in, write_and_read, writing
-from tests.system.rules import MIB_PAGES, all_of, any_of, between, rule, usage
+from tests.system.rules import FAR_MIB, MIB_PAGES, all_of, any_of, between, rule, usage
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
-#: Usage never gets there.
-FAR_MIB = 1024
 WINDOW_MS = 500
 STALLED_5MS = 5 * NS_PER_MS
 

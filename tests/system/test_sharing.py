@@ -14,15 +14,13 @@ from reclaimd.config.models import Mode, ProtectAs
 from reclaimd.policy.rule import Condition, Protect, Reclaim, Rule, Throttle
 from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
 from tests.system.load import writing
-from tests.system.rules import MIB_PAGES, all_of, between, rule, usage
+from tests.system.rules import FAR_MIB, MIB_PAGES, all_of, between, rule, usage
 
 FAULTING = all_of(Condition(Metric.PGFAULTS, 100, 1000))
 DELAY_MS = 2000
 #: A whole batch of charges (MEMCG_CHARGE_BATCH).
 BATCH_PAGES = 64
 SLOWEST_RMDIR_S = 0.25
-#: Usage never gets there.
-FAR_MIB = 1024
 
 
 @pytest.fixture
@@ -88,6 +86,21 @@ def _reclaim(cgroup: Cgroup, pages: int) -> None:
         return  # less than that was there
 
 
+def _fault_until_protected(backend: BpfBackend, favoured: Charger, other: Charger, disk: Path) -> None:
+    """Have one fault that has 8 MiB of page cache, as another has that does not."""
+    favoured.file(disk / "high", 8 * MIB_PAGES)
+    other.file(disk / "low", 8 * MIB_PAGES)
+    favoured.anon(2 * MIB_PAGES)
+    _await_protection(backend)
+
+
+def _spares(above: Cgroup, cgroup: Cgroup) -> bool:
+    """Reclaim from above, and tell whether the cgroup kept what it had."""
+    before_pages = cgroup.usage_pages
+    _reclaim(above, 4 * MIB_PAGES)
+    return cgroup.usage_pages >= before_pages - MIB_PAGES // 2
+
+
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("protect_as", [ProtectAs.LOW, ProtectAs.MIN])
 def test_reclaim_from_above_spares_the_cgroup_that_faults(
@@ -96,14 +109,8 @@ def test_reclaim_from_above_spares_the_cgroup_that_faults(
     high, low = batch.child("high"), batch.child("low")
     backend.apply([_protected(high, protect_as, mode=mode)])
     with Charger(high) as favoured, Charger(low) as other:
-        favoured.file(disk / "high", 8 * MIB_PAGES)
-        other.file(disk / "low", 8 * MIB_PAGES)
-        favoured.anon(2 * MIB_PAGES)
-        _await_protection(backend)
-        before_pages = high.usage_pages
-        _reclaim(batch, 4 * MIB_PAGES)
-        spared = high.usage_pages >= before_pages - MIB_PAGES // 2
-    assert spared is (mode is Mode.ENFORCE)
+        _fault_until_protected(backend, favoured, other, disk)
+        assert _spares(batch, high) is (mode is Mode.ENFORCE)
 
 
 @pytest.mark.parametrize("protect_as", [ProtectAs.LOW, ProtectAs.MIN])
@@ -113,13 +120,8 @@ def test_what_is_below_is_spared_from_above_and_not_from_the_protected_cgroups_o
     leaf, low = high.child("leaf"), batch.child("low")
     backend.apply([_protected(high, protect_as)])
     with Charger(leaf) as charger, Charger(low) as other:
-        charger.file(disk / "file", 8 * MIB_PAGES)
-        other.file(disk / "low", 8 * MIB_PAGES)
-        charger.anon(2 * MIB_PAGES)
-        _await_protection(backend)
-        before_pages = leaf.usage_pages
-        _reclaim(batch, 4 * MIB_PAGES)
-        assert leaf.usage_pages >= before_pages - MIB_PAGES // 2
+        _fault_until_protected(backend, charger, other, disk)
+        assert _spares(batch, leaf)
         high.write("memory.max", str(12 * MIB_PAGES * PAGE_BYTES))
         charger.file(disk / "more", 16 * MIB_PAGES)
     events = high.keyed("memory.events")

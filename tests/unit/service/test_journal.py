@@ -7,13 +7,13 @@ import socket
 import sys
 import threading
 import types
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from reclaimd.service import event_log, lifecycle, log, resolver
 from reclaimd.service.journal import MESSAGE_IDS, PRIORITIES, entry, journal_sender, wait_for_room
+from tests.full_socket import fill
 
 
 def test_every_kind_has_an_id_of_its_own() -> None:
@@ -72,18 +72,14 @@ def test_a_journal_that_takes_nothing_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.bind(str(path))
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
-            other.settimeout(0)
-            with suppress(BlockingIOError):
-                while True:
-                    other.sendto(b"MESSAGE=full\n", str(path))
-            waiting = threading.Thread(target=wait_for_room, args=(path,), daemon=True)
-            waiting.start()
-            waiting.join(0.1)
-            assert waiting.is_alive()
-            while waiting.is_alive():
-                journal.recv(100)
-                waiting.join(0.01)
+        fill(path)
+        waiting = threading.Thread(target=wait_for_room, args=(path,), daemon=True)
+        waiting.start()
+        waiting.join(0.1)
+        assert waiting.is_alive()
+        while waiting.is_alive():
+            journal.recv(100)
+            waiting.join(0.01)
 
 
 def test_without_a_journal_nobody_waits(tmp_path: Path) -> None:
