@@ -3,6 +3,9 @@
 #ifndef RECLAIMD_EPISODE_BPF_H
 #define RECLAIMD_EPISODE_BPF_H
 
+/* What the kernel's reclaim takes at least (include/linux/swap.h). */
+#define SWAP_CLUSTER_MAX 32
+
 /* Passes in a row that bring nothing before an episode gives up. */
 #define MAX_IDLE_PASSES 4
 
@@ -133,16 +136,25 @@ static __noinline void start_episode(__u64 cgroup_id, struct reclaimd_rule *rule
 	begin_episode(cgroup_id, rule, state, &cause);
 }
 
+/* What a second that is over owes to those since: no pass can be stopped in the middle. */
+static __always_inline __u64 owed(__u64 spent, __u64 allowed, __u64 seconds)
+{
+	return spent > allowed * seconds ? spent - allowed * seconds : 0;
+}
+
 /* What of this second's rate and CPU time is left: pages to ask for, or 0 and how long to wait. */
 static __always_inline __u64 budget_left(struct reclaimd_rule *rule, struct reclaimd_state *state,
 					 __u64 now_ns, __u64 *wait_ns)
 {
-	__u64 pages = ~0ULL;
+	__u64 pages = ~0ULL, seconds;
 
-	if (now_ns - state->budget_started_ns >= NSEC_PER_SEC) {
+	seconds = (now_ns - state->budget_started_ns) / NSEC_PER_SEC;
+	if (seconds) {
 		state->budget_started_ns = now_ns;
-		state->budget_pages = 0;
-		state->budget_cpu_ns = 0;
+		state->budget_pages = rule->rate_pages_per_s ?
+			owed(state->budget_pages, rule->rate_pages_per_s, seconds) : 0;
+		state->budget_cpu_ns = rule->cpu_ns_per_s ?
+			owed(state->budget_cpu_ns, rule->cpu_ns_per_s, seconds) : 0;
 		state->budget_held = 0;
 	}
 	if (rule->rate_pages_per_s)
@@ -274,7 +286,9 @@ static __always_inline __u64 continue_episode(__u64 id, struct mem_cgroup *memcg
 		end_episode(id, state, RECLAIMD_RULE_REMOVED, 0, usage_pages);
 		return NEXT_NOTHING;
 	}
-	if (usage_pages <= rule->floor_pages) {
+	/* The kernel takes no less than SWAP_CLUSTER_MAX. */
+	if (rule->floor_pages ? usage_pages < rule->floor_pages + SWAP_CLUSTER_MAX :
+				!usage_pages) {
 		end_episode(id, state, RECLAIMD_FLOOR, usage_pages, usage_pages);
 		return NEXT_NOTHING;
 	}

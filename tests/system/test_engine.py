@@ -4,6 +4,7 @@
 Rules are given to the bpf backend directly, so that nothing but the kernel decides.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,9 @@ NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 WINDOW_MS = 500
 STALLED_5MS = 5 * NS_PER_MS
+LONGEST_PASS_NS = 50 * NS_PER_MS
+SWAP_CLUSTER_MAX = 32
+MEMCG_CHARGE_BATCH = 64
 
 
 @pytest.fixture
@@ -183,8 +187,9 @@ def test_an_episode_stops_at_the_floor(backend: BpfBackend, leaf: Cgroup, disk: 
         charger.file(disk / "file", 9 * MIB_PAGES)
         event = _next_ended(backend)
         assert event.reason is StopReason.FLOOR
-        assert event.stop_value <= 5 * MIB_PAGES
-        assert leaf.usage_pages > 4 * MIB_PAGES
+        assert event.stop_value < 5 * MIB_PAGES + SWAP_CLUSTER_MAX
+        # What CPUs had charged in advance is given back meanwhile, and is no reclaim.
+        assert leaf.usage_pages >= 5 * MIB_PAGES - (os.cpu_count() or 1) * MEMCG_CHARGE_BATCH
 
 
 def test_an_episode_stops_when_its_rule_is_removed(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
@@ -292,8 +297,8 @@ def test_no_more_cpu_time_is_spent_in_a_second_than_allowed(
     seconds = (event.ended_ns - event.started_ns) / NS_PER_S
     counters = backend.stats()[leaf.cgroup_id]
     assert counters.held_back >= 2
-    # A pass that has begun is finished: it may take as long as the tick that is charged to it.
-    assert event.reclaim_cpu_ns <= (seconds + 1) * 10 * NS_PER_MS * 4
+    # A pass that has begun is finished; what it took too much, the next seconds have less.
+    assert event.reclaim_cpu_ns <= (seconds + 1) * 10 * NS_PER_MS + LONGEST_PASS_NS
 
 
 def test_no_episode_begins_while_the_last_cools_down(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
