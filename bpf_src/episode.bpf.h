@@ -37,9 +37,9 @@ static __always_inline void count_time(struct reclaimd_times *times, __u64 took_
 	times->sum_ns += took_ns;
 }
 
-/* Whoever has made the phase STARTING or RUNNING ends the episode: nobody else writes. */
-static __noinline void end_episode(__u64 cgroup_id, struct reclaimd_state *state, __u64 reason,
-				   __u64 value, __u64 usage_pages)
+/* For whoever has made the phase STARTING: nobody else writes. */
+static __noinline void close_episode(__u64 cgroup_id, struct reclaimd_state *state, __u64 reason,
+				     __u64 value, __u64 usage_pages)
 {
 	struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &cgroup_id);
 	__u64 pause_ns = rule ? rule->cooldown_ns : 0;
@@ -61,6 +61,15 @@ static __noinline void end_episode(__u64 cgroup_id, struct reclaimd_state *state
 		state->not_before_ns = bpf_ktime_get_ns() + pause_ns;
 	report_episode(cgroup_id, state, reason, value, usage_pages);
 	__sync_lock_test_and_set(&state->phase, RECLAIMD_IDLE);
+}
+
+/* End the episode if one runs. Its own work does, and whoever removes its rule: the first of them. */
+static __always_inline void end_episode(__u64 cgroup_id, struct reclaimd_state *state,
+					__u64 reason, __u64 value, __u64 usage_pages)
+{
+	if (__sync_val_compare_and_swap(&state->phase, RECLAIMD_RUNNING, RECLAIMD_STARTING) ==
+	    RECLAIMD_RUNNING)
+		close_episode(cgroup_id, state, reason, value, usage_pages);
 }
 
 static __always_inline void count_trigger(struct reclaimd_state *state, __u32 reason)
@@ -105,7 +114,7 @@ static __always_inline int begin_episode(__u64 cgroup_id, struct reclaimd_rule *
 
 	if (rule->flags & RECLAIMD_MONITOR) {
 		count_trigger(state, cause->metric);
-		end_episode(cgroup_id, state, RECLAIMD_MONITORED, 0, cause->usage_pages);
+		close_episode(cgroup_id, state, RECLAIMD_MONITORED, 0, cause->usage_pages);
 		return 0;
 	}
 	__sync_lock_test_and_set(&state->phase, RECLAIMD_RUNNING);

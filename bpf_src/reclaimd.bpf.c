@@ -146,8 +146,10 @@ static __noinline __u32 charged_by_rule(__u64 cgroup_id, struct reclaimd_rule *r
 	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &cgroup_id);
 	__u32 delay_ms, throttle_ms;
 
-	if (!state)
+	if (!state) {
+		__sync_fetch_and_add(&ungoverned_charges, 1);
 		return 0;
+	}
 	if (rule->flags & RECLAIMD_TIMED)
 		keep_ticking(state);
 	start_if_due(cgroup_id, rule, state, usage_pages);
@@ -238,15 +240,27 @@ bool BPF_PROG(reclaimd_below_min, struct mem_cgroup *memcg, unsigned long emin,
 	return is_protected(memcg, RECLAIMD_PROTECT_MIN);
 }
 
+/* Leave nothing of a cgroup's rule. The rule goes first: without it no episode begins. */
+static __noinline void forget(__u64 id, enum reclaimd_stop_reason reason, __u64 usage_pages)
+{
+	struct reclaimd_state *state;
+
+	bpf_map_delete_elem(&rules, &id);
+	state = bpf_map_lookup_elem(&states, &id);
+	if (state)
+		end_episode(id, state, reason, 0, usage_pages);
+	bpf_map_delete_elem(&states, &id);
+	bpf_map_delete_elem(&carried, &id);
+}
+
 SEC("struct_ops/handle_cgroup_offline")
 void BPF_PROG(reclaimd_offline, struct mem_cgroup *memcg)
 {
 	__u64 id = memcg_id(memcg);
 
-	if (bpf_map_delete_elem(&rules, &id))
+	if (!bpf_map_lookup_elem(&rules, &id))
 		return;
-	bpf_map_delete_elem(&states, &id);
-	bpf_map_delete_elem(&carried, &id);
+	forget(id, RECLAIMD_GONE, memcg_usage_pages(memcg));
 	report_offline(id);
 }
 
@@ -322,18 +336,17 @@ static __always_inline void arrange_next(__u64 id, __u64 next)
 
 	if (!rule || !state)
 		return;
-	if (next == NEXT_AT_ONCE) {
-		if (queue_work(state, 0))
-			end_episode(id, state, RECLAIMD_RULE_REMOVED, 0, 0);
-		return;
+	if (next != NEXT_AT_ONCE) {
+		if (state->ticking && !next && now_ns - state->charged_ns >= rule->linger_ns &&
+		    now_ns >= state->protected_until_ns)
+			state->ticking = 0;
+		if (state->ticking)
+			next = next ? min_u64(next, TICK_NS) : TICK_NS;
+		if (!next)
+			return;
 	}
-	if (state->ticking && !next && now_ns - state->charged_ns >= rule->linger_ns &&
-	    now_ns >= state->protected_until_ns)
-		state->ticking = 0;
-	if (state->ticking)
-		next = next ? min_u64(next, TICK_NS) : TICK_NS;
 	/* Without the next step of it an episode is over: no other could begin. */
-	if (next && queue_work(state, next) && state->phase == RECLAIMD_RUNNING)
+	if (queue_work(state, next == NEXT_AT_ONCE ? 0 : next))
 		end_episode(id, state, RECLAIMD_RULE_REMOVED, 0, 0);
 }
 
@@ -344,8 +357,7 @@ static void abandon(__u64 id, enum reclaimd_stop_reason reason)
 	if (!state)
 		return;
 	state->ticking = 0;
-	if (state->phase == RECLAIMD_RUNNING)
-		end_episode(id, state, reason, 0, 0);
+	end_episode(id, state, reason, 0, 0);
 }
 
 static int do_work(void *map, int *key, void *value)
@@ -384,7 +396,7 @@ static int on_timer(void *map, __u64 *key, struct reclaimd_state *state)
 
 /* Makes a fresh state ready to have its work queued. Run by user space, once for each. */
 SEC("syscall")
-int reclaimd_prepare(struct reclaimd_prepare_args *args)
+int reclaimd_prepare(struct reclaimd_cgroup_args *args)
 {
 	__u64 id = args->cgroup_id;
 	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &id);
@@ -404,6 +416,24 @@ int reclaimd_prepare(struct reclaimd_prepare_args *args)
 	return bpf_wq_set_callback(&state->work, do_work, 0);
 }
 
+/* The usage of a cgroup in pages, -ENOENT if it is being removed. */
+static __noinline long usage_pages_of(__u64 id)
+{
+	struct cgroup *cgrp = bpf_cgroup_from_id(id);
+	struct mem_cgroup *memcg;
+	long usage_pages = -ENOENT;
+
+	if (!cgrp)
+		return -ENOENT;
+	memcg = bpf_get_mem_cgroup(&cgrp->self);
+	if (memcg) {
+		usage_pages = memcg_usage_pages(memcg);
+		bpf_put_mem_cgroup(memcg);
+	}
+	bpf_cgroup_release(cgrp);
+	return usage_pages;
+}
+
 /* Begins an episode that reclaims so much, if it can. Run by user space. */
 SEC("syscall")
 int reclaimd_request(struct reclaimd_request_args *args)
@@ -416,24 +446,28 @@ int reclaimd_request(struct reclaimd_request_args *args)
 		.value = args->pages,
 		.requested_pages = args->pages,
 	};
-	struct mem_cgroup *memcg;
-	struct cgroup *cgrp;
+	long usage_pages;
 
 	if (!rule || !state)
 		return -ENOENT;
 	/* The rule of a cgroup that is only protected or throttled. */
 	if (!rule->pass_pages || !args->pages)
 		return -EINVAL;
-	cgrp = bpf_cgroup_from_id(id);
-	if (!cgrp)
-		return -ENOENT;
-	memcg = bpf_get_mem_cgroup(&cgrp->self);
-	if (memcg) {
-		cause.usage_pages = memcg_usage_pages(memcg);
-		bpf_put_mem_cgroup(memcg);
-	}
-	bpf_cgroup_release(cgrp);
+	usage_pages = usage_pages_of(id);
+	if (usage_pages < 0)
+		return usage_pages;
+	cause.usage_pages = usage_pages;
 	return begin_episode(id, rule, state, &cause);
+}
+
+/* Removes a cgroup's rule, and what was counted under it. Run by user space. */
+SEC("syscall")
+int reclaimd_forget(struct reclaimd_cgroup_args *args)
+{
+	long usage_pages = usage_pages_of(args->cgroup_id);
+
+	forget(args->cgroup_id, RECLAIMD_RULE_REMOVED, usage_pages < 0 ? 0 : usage_pages);
+	return 0;
 }
 
 static long read_accounts_of(struct bpf_map *map, __u64 *key, struct reclaimd_state *state, void *ctx)

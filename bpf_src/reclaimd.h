@@ -255,8 +255,8 @@ struct reclaimd_event {
 	__u64 reclaim_cpu_ns;
 };
 
-/* Argument of the program reclaimd_prepare. */
-struct reclaimd_prepare_args {
+/* Argument of the programs reclaimd_prepare and reclaimd_forget. */
+struct reclaimd_cgroup_args {
 	__u64 cgroup_id;
 };
 

@@ -278,8 +278,8 @@ class EventRecord(ctypes.Structure):
     )
 
 
-class PrepareArgs(ctypes.Structure):
-    """``struct reclaimd_prepare_args``."""
+class CgroupArgs(ctypes.Structure):
+    """``struct reclaimd_cgroup_args``."""
 
     _fields_ = (("cgroup_id", ctypes.c_uint64),)
 
@@ -296,6 +296,6 @@ SHARED = {
     "reclaimd_counters": CountersValue,
     "reclaimd_state": StateValue,
     "reclaimd_event": EventRecord,
-    "reclaimd_prepare_args": PrepareArgs,
+    "reclaimd_cgroup_args": CgroupArgs,
     "reclaimd_request_args": RequestArgs,
 }

@@ -222,12 +222,8 @@ class BpfBackend:
         self._programs.rules.update(ctypes.c_uint64(cgroup_id), value)
 
     def _drop(self, cgroup_ids: Iterable[int]) -> None:
-        # The rule first: without it nothing begins, and an episode that runs ends after its pass.
         for cgroup_id in cgroup_ids:
-            key = ctypes.c_uint64(cgroup_id)
-            self._programs.rules.delete(key)
-            self._programs.states.delete(key)
-            self._programs.drop_carried(cgroup_id)
+            self._programs.forget(cgroup_id)
 
 
 def _same(one: RuleValue, other: RuleValue) -> bool:
@@ -238,12 +234,9 @@ def _rules_at_work(programs: Programs) -> dict[int, RuleValue]:
     """The rules that were left by the last daemon; what it had only half made is removed."""
     rules = {key.value: value for key, value in programs.rules.items()}
     states = {key.value for key in programs.states}
-    for cgroup_id in states - rules.keys():
-        programs.states.delete(ctypes.c_uint64(cgroup_id))
-    for cgroup_id in rules.keys() - states:
-        programs.rules.delete(ctypes.c_uint64(cgroup_id))
-        del rules[cgroup_id]
-    return rules
+    for cgroup_id in states ^ rules.keys():
+        programs.forget(cgroup_id)
+    return {cgroup_id: value for cgroup_id, value in rules.items() if cgroup_id in states}
 
 
 def _formers(pins: Pins, programs: Programs) -> list[Former]:

@@ -17,9 +17,9 @@ from reclaimd.kernel.btf import Btf
 from reclaimd.kernel.gfp import gfp_kernel
 from reclaimd.kernel.layout import (
     SHARED,
+    CgroupArgs,
     CountersValue,
     EventRecord,
-    PrepareArgs,
     RequestArgs,
     RuleValue,
     StateValue,
@@ -60,6 +60,7 @@ _MAPS = {
 _PROGRAMS = {
     "prepare": "reclaimd_prepare",
     "request": "reclaimd_request",
+    "forget": "reclaimd_forget",
     "read_accounts": "reclaimd_read_accounts",
 }
 
@@ -85,8 +86,7 @@ class Programs:
             self._carried_map = TypedMap(fds["carried"], "carried", ctypes.c_uint64, CountersValue)
             # Only we write to it.
             self._carried = {key.value: value for key, value in self._carried_map.items()}
-            self._prepare_fd, self._request_fd = fds["prepare"], fds["request"]
-            self._read_accounts_fd = fds["read_accounts"]
+            self._fds = {name: fds[name] for name in _PROGRAMS}
             self._events = opened.enter_context(RingBuffer(fds["events"]))
             data = mapped_data(fds["data"])
             self._totals = {name: _variable(data, btf, name) for name in TOTALS}
@@ -121,7 +121,7 @@ class Programs:
             OSError: EEXIST; E2BIG: too many; ENOMEM.
         """
         self.states.update(ctypes.c_uint64(cgroup_id), StateValue(), UpdateFlag.NOEXIST)
-        status = run_program(self._prepare_fd, PrepareArgs(cgroup_id))
+        status = run_program(self._fds["prepare"], CgroupArgs(cgroup_id))
         if status:
             self.states.delete(ctypes.c_uint64(cgroup_id))
             raise OSError(-status, f"reclaimd_prepare: {os.strerror(-status)}")
@@ -133,13 +133,13 @@ class Programs:
             OSError: ENOENT: the cgroup has no rule, or is gone; EINVAL: the rule does not reclaim; EBUSY: an
                 episode runs.
         """
-        status = run_program(self._request_fd, RequestArgs(cgroup_id, pages))
+        status = run_program(self._fds["request"], RequestArgs(cgroup_id, pages))
         if status:
             raise OSError(-status, f"reclaimd_request: {os.strerror(-status)}")
 
     def read_accounts(self) -> None:
         """Have the accounts in every state brought up to date."""
-        run_program(self._read_accounts_fd)
+        run_program(self._fds["read_accounts"])
 
     def event_fd(self) -> int:
         """Polls readable while there are events."""
@@ -172,10 +172,10 @@ class Programs:
         for name, total in totals.items():
             self._carried_totals[name].value = total
 
-    def drop_carried(self, cgroup_id: int) -> None:
-        """Forget what former programs had counted for a cgroup."""
-        if self._carried.pop(cgroup_id, None):
-            self._carried_map.delete(ctypes.c_uint64(cgroup_id))
+    def forget(self, cgroup_id: int) -> None:
+        """Remove a cgroup's rule, its state and what was carried over for it; an episode that runs ends."""
+        run_program(self._fds["forget"], CgroupArgs(cgroup_id))
+        self._carried.pop(cgroup_id, None)
 
     def close(self) -> None:
         """Give all handles up; idempotent. What is pinned stays at work."""
