@@ -5,7 +5,13 @@ Rules are given to the bpf backend directly, so that nothing but the kernel deci
 """
 
 import os
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,19 +19,31 @@ import pytest
 from reclaimd.backend.base import EpisodeEnded, StartReason, StopReason
 from reclaimd.backend.bpf import BpfBackend
 from reclaimd.config.metric import Metric
-from reclaimd.config.models import Mode, ProtectAs
-from reclaimd.policy.rule import SWAPPINESS_ANON_ONLY, Combination, Condition, Protect, Reclaim
+from reclaimd.config.models import MAX_SWAPPINESS, Mode, ProtectAs
+from reclaimd.policy.rule import (
+    SWAPPINESS_ANON_ONLY,
+    SWAPPINESS_OWN,
+    Combination,
+    Condition,
+    Protect,
+    Reclaim,
+)
 from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
 from tests.system.load import MIB, fault_in, write_and_read, writing
 from tests.system.rules import FAR_MIB, MIB_PAGES, all_of, any_of, between, rule, usage
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
+MS_PER_S = 1000
 WINDOW_MS = 500
 STALLED_5MS = 5 * NS_PER_MS
 LONGEST_PASS_NS = 50 * NS_PER_MS
 SWAP_CLUSTER_MAX = 32
 MEMCG_CHARGE_BATCH = 64
+#: MAX_IDLE_PASSES in bpf_src/episode.bpf.h.
+PASSES_IN_VAIN = 4
+
+Load = Callable[[Cgroup, Path], None]
 
 
 @pytest.fixture
@@ -125,34 +143,117 @@ def test_what_is_not_reached_starts_nothing(backend: BpfBackend, leaf: Cgroup, d
 SLOWLY = MIB_PAGES // 4
 
 STOPS = {
-    "usage": usage(6),
-    "psi_some": Condition(Metric.PSI_SOME, STALLED_5MS, WINDOW_MS),
-    "psi_full": Condition(Metric.PSI_FULL, STALLED_5MS, WINDOW_MS),
-    "pgfaults": Condition(Metric.PGFAULTS, 10, 1000),
-    "refaults": Condition(Metric.REFAULTS, 10, 1000),
-    "refaults_file": Condition(Metric.REFAULTS_FILE, 10, 1000),
-    "refaults_anon": Condition(Metric.REFAULTS_ANON, 10, 1000),
-    "events_high": Condition(Metric.EVENTS_HIGH, 0, 1000),
-    "events_max": Condition(Metric.EVENTS_MAX, 0, 1000),
-    "events_oom": Condition(Metric.EVENTS_OOM, 0, 1000),
-    "swap_free": Condition(Metric.SWAP_FREE, 1 << 40),
+    "psi_some": (_fault_past_high, Condition(Metric.PSI_SOME, STALLED_5MS, 1000)),
+    "psi_full": (_fault_past_high, Condition(Metric.PSI_FULL, STALLED_5MS, 1000)),
+    "pgfaults": (_fault, Condition(Metric.PGFAULTS, 10, 1000)),
+    "refaults": (_read_past_max, Condition(Metric.REFAULTS, 10, 1000)),
+    "refaults_file": (_read_past_max, Condition(Metric.REFAULTS_FILE, 10, 1000)),
+    "refaults_anon": (_swap_in, Condition(Metric.REFAULTS_ANON, 10, 1000)),
+    "events_high": (_fault_past_high, Condition(Metric.EVENTS_HIGH, 0, 1000)),
+    "events_max": (_read_past_max, Condition(Metric.EVENTS_MAX, 0, 1000)),
+    "events_oom": (_be_killed, Condition(Metric.EVENTS_OOM, 0, 2000)),
 }
 
 
+@contextmanager
+def _again_and_again(load: Load, cgroup: Cgroup, disk: Path) -> Iterator[None]:
+    """Repeat a load for as long as the context lasts; at its end the last round is over."""
+    enough = threading.Event()
+
+    def repeat() -> None:
+        while not enough.is_set():
+            load(cgroup, disk)
+
+    with ThreadPoolExecutor(1) as pool:
+        rounds = pool.submit(repeat)
+        try:
+            yield
+        finally:
+            enough.set()
+        rounds.result()
+
+
 @pytest.mark.parametrize("name", STOPS)
-def test_each_condition_alone_stops_an_episode(
+@pytest.mark.usefixtures("small_pages")
+def test_each_condition_alone_stops_an_episode_once_it_has_calmed_down(
     backend: BpfBackend, leaf: Cgroup, disk: Path, name: str
 ) -> None:
-    condition = STOPS[name]
-    rate = 0 if condition.metric is Metric.USAGE else SLOWLY
-    reclaim = Reclaim(all_of(usage(8)), all_of(condition), rate_pages_per_s=rate)
-    backend.apply([rule(leaf, reclaim)])
-    with Charger(leaf) as charger:
-        charger.file(disk / "file", 9 * MIB_PAGES)
+    load, condition = STOPS[name]
+    busy, kept = leaf.child("busy"), leaf.child("kept")
+    with Charger(kept) as charger:
+        # Something to reclaim after the load, too.
+        charger.file(disk / "kept", 8 * MIB_PAGES)
+        with _again_and_again(load, busy, disk):
+            time.sleep(condition.window_ms / MS_PER_S)
+            slowly = Reclaim(all_of(usage(4)), all_of(condition), rate_pages_per_s=SLOWLY)
+            backend.apply([rule(leaf, slowly)])
+            for _ in until():
+                if backend.stats()[leaf.cgroup_id].triggers:
+                    break
+            time.sleep(2.5 * condition.window_ms / MS_PER_S)
+            assert not _ended(backend), "it has not calmed down"
         event = _next_ended(backend)
     assert event.reason.value == condition.metric.value
     assert event.stop_value <= condition.bound
-    assert event.ended_ns - event.started_ns >= condition.window_ms * NS_PER_MS
+    assert event.ended_ns - event.started_ns > 2 * condition.window_ms * NS_PER_MS
+
+
+def test_usage_stops_an_episode(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+    backend.apply([rule(leaf, between(8, 6))])
+    with Charger(leaf) as charger:
+        charger.file(disk / "file", 9 * MIB_PAGES)
+        event = _next_ended(backend)
+    assert event.reason is StopReason.USAGE
+    assert event.start_value >= 8 * MIB_PAGES
+    assert event.stop_value <= 6 * MIB_PAGES
+    assert event.pages_reclaimed
+
+
+def test_used_up_swap_stops_an_episode(backend: BpfBackend, batch: Cgroup, leaf: Cgroup, disk: Path) -> None:
+    other = batch.child("other")
+    with Charger(leaf) as charger, Charger(other) as swapped:
+        swapped.anon(16 * MIB_PAGES)
+        few_pages = Condition(Metric.SWAP_FREE, _free_swap_pages() - 8 * MIB_PAGES)
+        backend.apply([rule(leaf, Reclaim(all_of(usage(8)), all_of(few_pages), rate_pages_per_s=SLOWLY))])
+        charger.file(disk / "file", 9 * MIB_PAGES)
+        for _ in until():
+            if backend.stats()[leaf.cgroup_id].held_back >= 2:
+                break
+        assert not _ended(backend), "there is swap"
+        other.write("memory.reclaim", f"{12 * MIB} swappiness=200")
+        event = _next_ended(backend)
+    assert event.reason is StopReason.SWAP_FREE
+    assert 0 < event.stop_value <= few_pages.bound
+
+
+def _free_swap_pages() -> int:
+    fields = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
+    return next(int(kib) << 10 for name, kib, *_ in fields if name == "SwapFree:") // PAGE_BYTES
+
+
+@pytest.mark.parametrize("any_of_all", [True, False], ids=["any of all", "all of any"])
+def test_a_stop_joins_its_conditions(
+    backend: BpfBackend,
+    leaf: Cgroup,
+    disk: Path,
+    any_of_all: bool,  # noqa: FBT001  a parameter of pytest's
+) -> None:
+    long_ago, soon = Condition(Metric.AFTER, 60 * NS_PER_S), Condition(Metric.AFTER, NS_PER_S)
+    low, lower = usage(7), usage(6)
+    # Both come to: usage down to 6 MiB, and a second, but not a minute.
+    stops = {
+        True: Combination(((low, long_ago), (lower, soon)), any_of_all=True),
+        False: Combination(((low, long_ago), (lower,), (soon,)), any_of_all=False),
+    }
+    with Charger(leaf) as charger:
+        charger.file(disk / "file", 9 * MIB_PAGES)
+        backend.apply([rule(leaf, Reclaim(all_of(usage(8)), stops[any_of_all], rate_pages_per_s=MIB_PAGES))])
+        charger.anon(MEMCG_CHARGE_BATCH)
+        event = _next_ended(backend)
+    # Of what holds, the first as it is written.
+    assert event.reason is StopReason.USAGE
+    assert event.usage_ended_pages <= 6 * MIB_PAGES
+    assert NS_PER_S <= event.ended_ns - event.started_ns < 60 * NS_PER_S
 
 
 def test_an_episode_stops_when_it_has_reclaimed_so_much(
@@ -196,10 +297,54 @@ def test_an_episode_stops_when_its_rule_is_removed(backend: BpfBackend, leaf: Cg
     backend.apply([rule(leaf, Reclaim(all_of(usage(8)), all_of(usage(2)), rate_pages_per_s=SLOWLY))])
     with Charger(leaf) as charger:
         charger.file(disk / "file", 9 * MIB_PAGES)
+        for _ in until():
+            if backend.stats()[leaf.cgroup_id].held_back:
+                break
         backend.apply([])
         before_pages = leaf.usage_pages
+        event = _next_ended(backend)
+        assert event.reason is StopReason.RULE_REMOVED
+        assert event.usage_ended_pages > 6 * MIB_PAGES
         assert not backend.stats()
         assert abs(leaf.usage_pages - before_pages) <= SLOWLY
+
+
+def test_an_episode_stops_when_its_cgroup_is_removed_even_while_it_waits(
+    backend: BpfBackend, leaf: Cgroup, disk: Path
+) -> None:
+    backend.apply([rule(leaf, Reclaim(all_of(usage(8)), all_of(usage(2)), rate_pages_per_s=SLOWLY))])
+    with Charger(leaf) as charger:
+        charger.file(disk / "file", 9 * MIB_PAGES)
+    for _ in until():
+        if backend.stats()[leaf.cgroup_id].held_back:
+            break
+    leaf.remove()
+    event = _next_ended(backend)
+    assert event.reason is StopReason.GONE
+    assert event.pages_reclaimed
+
+
+def test_an_episode_stops_when_passes_bring_nothing_and_the_next_waits_ever_longer(
+    backend: BpfBackend, leaf: Cgroup
+) -> None:
+    leaf.write("memory.swap.max", "0")
+    # Anonymous pages alone, of which none can go: not even those of the chargers' own program.
+    in_vain = replace(between(4, 2), swappiness=SWAPPINESS_ANON_ONLY, backoff_min_ms=400, backoff_max_ms=1600)
+    backend.apply([rule(leaf, in_vain)])
+    events: list[EpisodeEnded] = []
+    with Charger(leaf.child("full")) as full, Charger(leaf.child("other")) as other:
+        full.anon(5 * MIB_PAGES)
+        for _ in until():
+            other.anon(MEMCG_CHARGE_BATCH)
+            other.free()
+            events += _ended(backend)
+            if len(events) >= 5:
+                break
+    assert {event.reason for event in events} == {StopReason.NO_PROGRESS}
+    assert all(event.stop_value == event.passes == PASSES_IN_VAIN for event in events)
+    pauses_ms = [(after.started_ns - before.ended_ns) / NS_PER_MS for before, after in pairwise(events)]
+    assert all(pause >= at_least for pause, at_least in zip(pauses_ms, (400, 800, 1600, 1600), strict=False))
+    assert backend.stats()[leaf.cgroup_id].give_ups == len(events)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -321,6 +466,38 @@ def test_anon_only_leaves_file_pages_alone(backend: BpfBackend, leaf: Cgroup, di
         assert event.pages_reclaimed
         assert leaf.keyed("memory.stat")["file"] >= file_bytes - 64 * PAGE_BYTES
         assert int(leaf.read("memory.swap.current")) > 0
+
+
+@pytest.fixture
+def kernels_swappiness() -> Iterator[Path]:
+    """vm.swappiness, as it was again at the end."""
+    file = Path("/proc/sys/vm/swappiness")
+    before = file.read_text()
+    yield file
+    file.write_text(before)
+
+
+#: The rule's, vm.swappiness, and how an episode ends that finds nothing but anonymous pages.
+SWAPPINESS = {
+    "none": (0, 200, StopReason.NO_PROGRESS),
+    "most": (MAX_SWAPPINESS, 0, StopReason.USAGE),
+    "none, by the kernel's": (SWAPPINESS_OWN, 0, StopReason.NO_PROGRESS),
+    "most, by the kernel's": (SWAPPINESS_OWN, 200, StopReason.USAGE),
+}
+
+
+@pytest.mark.parametrize("name", SWAPPINESS)
+@pytest.mark.usefixtures("small_pages")
+def test_swappiness_decides_whether_anonymous_pages_go(
+    backend: BpfBackend, leaf: Cgroup, kernels_swappiness: Path, name: str
+) -> None:
+    swappiness, kernels, reason = SWAPPINESS[name]
+    kernels_swappiness.write_text(str(kernels))
+    backend.apply([rule(leaf, replace(between(12, 10), swappiness=swappiness))])
+    with Charger(leaf) as charger:
+        charger.anon(13 * MIB_PAGES)
+        assert _next_ended(backend).reason is reason
+        assert bool(int(leaf.read("memory.swap.current"))) is (reason is StopReason.USAGE)
 
 
 def test_an_idle_cgroup_costs_no_timer(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
