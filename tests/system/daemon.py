@@ -79,6 +79,16 @@ class Metrics:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
+    def counted(self) -> dict[frozenset[tuple[str, str]], float]:
+        """Return all that is counted of cgroups, histograms included, by name and labels, the policy's aside."""
+        counted: dict[frozenset[tuple[str, str]], float] = {}
+        for sample in self._samples:
+            if "cgroup" in sample.labels and sample.name.endswith(("_total", "_bucket", "_sum", "_count")):
+                labels = {name: value for name, value in sample.labels.items() if name != "policy"}
+                key = frozenset({"__name__": sample.name, **labels}.items())
+                counted[key] = counted.get(key, 0.0) + sample.value
+        return counted
+
     def cgroups(self) -> set[str]:
         """Return the cgroups that there are samples of."""
         return {sample.labels["cgroup"] for sample in self._samples if "cgroup" in sample.labels}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reclaimd.kernel.layout import CountersValue
 from tests.kernel.cgroups import Cgroup, Charger, until
 from tests.system.conftest import StartDaemon
 from tests.system.daemon import Daemon
@@ -20,6 +21,15 @@ policies:
   - name: slice
     match: /batch
     reclaim: {start: 8MiB, stop: 4MiB}
+"""
+#: Each charge is answered with a delay, which is counted: two pages are always in use.
+EACH_CHARGE = """\
+policies:
+  - name: slice
+    match: /batch
+    mode: monitor
+    reclaim: {start: 8KiB}
+    back_pressure: {start: 8KiB, max_delay: 1ms}
 """
 
 
@@ -44,11 +54,11 @@ def _stat(daemon: Daemon) -> tuple[str, str, str]:
     return fields[0], fields[11], fields[12]
 
 
-def _triggers(cgroup: Cgroup) -> int:
+def _counters(cgroup: Cgroup) -> CountersValue:
     state = state_of(cgroup.cgroup_id)
     assert state
-    triggers: int = state.counters.triggers
-    return triggers
+    counters: CountersValue = state.counters
+    return counters
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -56,10 +66,26 @@ def test_a_new_cgroup_is_governed_from_its_first_charge_while_the_daemon_is_stop
     batch: Cgroup, start: StartDaemon
 ) -> None:
     daemon = start(POLICY)
-    assert _triggers(batch) == 0
+    assert _counters(batch).triggers == 0
     with stopped(daemon):
         child = batch.child("child")
         with Charger(child) as charger:
             charger.anon(9 * MIB_PAGES)
-        assert _triggers(batch) > 0, "the kernel has begun an episode by itself"
+        assert _counters(batch).triggers > 0, "the kernel has begun an episode by itself"
     daemon.wait_for("episode", cgroup="/batch", policy="slice")
+
+
+def test_the_first_charge_there_ever_was_meets_the_rule_while_the_daemon_is_stopped(
+    batch: Cgroup, start: StartDaemon
+) -> None:
+    batch.write("memory.max", str(64 << 20))
+    with Charger(batch.child("old")) as old:
+        old.anon(MIB_PAGES)
+        daemon = start(EACH_CHARGE)
+        with stopped(daemon):
+            child = batch.child("child")
+            before = _counters(batch).delays
+            assert child.usage_pages == 0, "nothing has been charged yet"
+            with Charger(child) as charger:
+                charger.anon(1)
+            assert _counters(batch).delays > before

@@ -12,7 +12,8 @@ from tests.system.conftest import StartDaemon
 from tests.system.entries import rule_of
 from tests.system.load import MIB, limited
 
-#: The daemon means to need less than a second. That is measured here and told; what fails is only a multiple of it.
+#: As most are to follow; how long the slowest may take on a host that does something else meanwhile.
+WITHIN_S = 1.0
 LIMIT_S = 10.0
 REWRITES = 10
 POLICY = """\
@@ -52,4 +53,5 @@ def test_a_rule_in_the_kernel_follows_a_rewritten_limit(
         took_s.append(time.monotonic() - written_s)
     record_property("median_s", median(took_s))
     record_property("slowest_s", max(took_s))
+    assert median(took_s) < WITHIN_S
     print(f"{file}: a rule follows within {median(took_s):.3f} s, {max(took_s):.3f} s at most")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.cgroups import Cgroup
+from tests.kernel.cgroups import Cgroup, Charger, until
 from tests.system.conftest import StartDaemon
+from tests.system.entries import state_of
 from tests.system.load import MIB, fault_in, limited, path_of, write_and_read, writing
+from tests.system.rules import MIB_PAGES
 
 #: As in the demo: reclaim from 24 to 22 of 32 MiB, delays from 29 MiB on.
 BATCH = """\
@@ -35,6 +37,20 @@ policies:
   - name: leaf
     match: /batch/*
     reclaim: {start: 24MiB, stop: 22MiB}
+"""
+
+#: While one works another waits; reclaim has a hundredth of a CPU.
+SHARED = """\
+policies:
+  - name: high
+    match: /batch/high
+    protect:
+      as: low
+      while: {pgfaults: 100/s}
+      throttle: [{match: /batch/low, delay: 50ms}]
+  - name: frugal
+    match: /batch/frugal
+    reclaim: {start: 8MiB, stop: 1MiB, pass: 128KiB, cpu: 1%}
 """
 
 
@@ -182,6 +198,43 @@ def test_back_pressure_delays_are_counted(batch: Cgroup, start: StartDaemon) -> 
     metrics = daemon.scrape()
     assert metrics.value("reclaimd_delays_total", cgroup="/batch/a") > 0
     assert metrics.value("reclaimd_delay_seconds_total", cgroup="/batch/a") > 0
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_protection_has_others_wait_as_the_policy_says(batch: Cgroup, start: StartDaemon) -> None:
+    high, low = batch.child("high"), batch.child("low")
+    daemon = start(SHARED)
+    fault_in(low, 2)
+    assert daemon.scrape().value("reclaimd_throttles_total", cgroup="/batch/low") == 0
+    with Charger(high) as charger:
+        charger.anon(4 * MIB_PAGES)
+        daemon.wait_for("protected", cgroup="/batch/high", policy="high", started_for="pgfaults")
+        fault_in(low, 2)
+    metrics = daemon.scrape()
+    assert metrics.value("reclaimd_protections_total", cgroup="/batch/high") >= 1
+    throttles = metrics.value("reclaimd_throttles_total", cgroup="/batch/low")
+    assert throttles > 0
+    assert metrics.value("reclaimd_throttle_seconds_total", cgroup="/batch/low") == pytest.approx(
+        throttles * 0.05
+    )
+    assert metrics.value("reclaimd_throttles_total", cgroup="/batch/high") == 0
+
+
+def test_what_reclaim_costs_is_exported_and_held_to_the_budget(
+    batch: Cgroup, disk: Path, start: StartDaemon
+) -> None:
+    frugal = batch.child("frugal")
+    daemon = start(SHARED)
+    with writing(frugal, disk / "data", 512):
+        for _ in until():
+            metrics = daemon.scrape()
+            if metrics.value("reclaimd_held_back_total", cgroup="/batch/frugal") >= 2:
+                break
+    counters = state_of(frugal.cgroup_id)
+    assert counters
+    cpu_s = metrics.value("reclaimd_reclaim_cpu_seconds_total", cgroup="/batch/frugal")
+    assert 0 < cpu_s <= counters.counters.reclaim_cpu_ns / 1e9
+    assert cpu_s <= metrics.value("reclaimd_reclaim_seconds_total", cgroup="/batch/frugal") * 1.1
 
 
 @pytest.mark.usefixtures("huge_pages")

@@ -12,13 +12,16 @@ from tests.system.entries import cgroups_in
 from tests.system.load import MIB
 
 CGROUPS = 1000
+#: After the first of them was made.
 GOVERNED_WITHIN_S = 5.0
 #: Of which one has to be in time: a host that does something else meanwhile says nothing of the daemon.
-ATTEMPTS = 4
+ATTEMPTS = 3
 LOOK_EACH_S = 0.2
 #: For a daemon that starts, or that is left a thousand removals to follow, on a busy host.
 PATIENCE_S = 120.0
+#: What is there for each governed cgroup; `carried` is what an upgrade leaves.
 MAPS = ("rules", "states")
+ALL_MAPS = (*MAPS, "carried")
 POLICY = """\
 policies:
   - name: batch
@@ -50,19 +53,24 @@ def test_a_thousand_new_cgroups_are_governed_in_time_and_leave_nothing_in_the_ma
     start(POLICY)
     took_s: list[float] = []
     while len(took_s) < ATTEMPTS and min(took_s, default=GOVERNED_WITHIN_S) >= GOVERNED_WITHIN_S:
+        started_s = time.monotonic()
         ids = thousand()
-        took_s.append(_seconds_until_maps_hold(ids))
+        made_s = time.monotonic() - started_s
+        governed_s = _seconds_until_maps_hold(ids, MAPS)
+        took_s.append(made_s + governed_s)
         _remove_all(batch)
-        forgotten_s = _seconds_until_maps_hold(set())
-        print(f"governed {took_s[-1]:.2f} s after the last was made, forgotten {forgotten_s:.2f} s after")
+        forgotten_s = _seconds_until_maps_hold(set(), ALL_MAPS)
+        print(
+            f"made in {made_s:.2f} s, governed {governed_s:.2f} s later; forgotten within {forgotten_s:.2f} s"
+        )
     record_property("governed_after_s", min(took_s))
     assert min(took_s) < GOVERNED_WITHIN_S
 
 
-def _seconds_until_maps_hold(ids: set[int]) -> float:
+def _seconds_until_maps_hold(ids: set[int], names: tuple[str, ...]) -> float:
     # Looking at a thousand entries takes CPU time from the daemon: not all the time.
     started_s = time.monotonic()
-    while any(cgroups_in(name) != ids for name in MAPS):
+    while any(cgroups_in(name) != ids for name in names):
         assert time.monotonic() - started_s < PATIENCE_S
         time.sleep(LOOK_EACH_S)
     return time.monotonic() - started_s

@@ -11,16 +11,19 @@ from reclaimd.backend.base import EpisodeEnded, ProtectionBegan, StopReason
 from reclaimd.backend.bpf import BpfBackend
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode, ProtectAs
-from reclaimd.policy.rule import Condition, Protect, Reclaim, Rule, Throttle
+from reclaimd.policy.rule import Condition, Protect, Rule, Throttle
 from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
 from tests.system.load import writing
-from tests.system.rules import FAR_MIB, MIB_PAGES, all_of, between, rule, usage
+from tests.system.rules import FAR_MIB, MIB_PAGES, all_of, between, rule
 
 FAULTING = all_of(Condition(Metric.PGFAULTS, 100, 1000))
 DELAY_MS = 2000
 #: A whole batch of charges (MEMCG_CHARGE_BATCH).
 BATCH_PAGES = 64
+SWAP_CLUSTER_MAX = 32
 SLOWEST_RMDIR_S = 0.25
+FOR_MS = 3000
+MS_PER_S = 1000
 
 
 @pytest.fixture
@@ -143,25 +146,62 @@ def test_protection_ends_with_its_condition(
                 break
 
 
+def test_protection_and_its_throttle_go_on_for_a_time_and_then_end(
+    backend: BpfBackend, high: Cgroup, low: Cgroup
+) -> None:
+    throttled = rule(low, throttles=[Throttle(high.cgroup_id, delay_ms=500)])
+    backend.apply([_protected(high, ProtectAs.LOW, for_ms=FOR_MS), throttled])
+
+    def throttles() -> int:
+        return backend.stats()[low.cgroup_id].throttles
+
+    with Charger(high) as favoured, Charger(low) as held_up:
+        started_s = time.monotonic()
+        favoured.anon(2 * MIB_PAGES)
+        _await_protection(backend)
+        for _ in until():
+            before = throttles()
+            held_up.anon(2 * BATCH_PAGES)
+            if throttles() == before:
+                break
+        lasted_s = time.monotonic() - started_s
+    assert throttles()
+    assert lasted_s >= FOR_MS / MS_PER_S
+
+
+def _next_ended(backend: BpfBackend, number: int) -> list[EpisodeEnded]:
+    """Wait until so many episodes have ended."""
+    ended: list[EpisodeEnded] = []
+    for _ in until():
+        ended += [event for event in backend.events() if isinstance(event, EpisodeEnded)]
+        if len(ended) >= number:
+            return ended
+    raise AssertionError  # until() does not come to its end
+
+
 def test_64_episodes_make_progress_together(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
     leaves = [batch.child(f"leaf{number}") for number in range(64)]
-    slowly = Reclaim(all_of(usage(1.5)), all_of(usage(0.1)), pass_pages=32, rate_pages_per_s=8)
-    backend.apply([rule(leaf, slowly) for leaf in leaves])
     for number, leaf in enumerate(leaves):
         with Charger(leaf) as charger:
-            charger.file(disk / f"file{number}", 2 * MIB_PAGES)
-    for _ in until():
-        if all(backend.stats()[leaf.cgroup_id].passes >= 2 for leaf in leaves):
-            break
-    still = [leaf for leaf in leaves if not backend.stats()[leaf.cgroup_id].episodes]
-    assert len(still) > len(leaves) // 2
+            charger.file(disk / f"file{number}", 4 * MIB_PAGES)
+    backend.apply(
+        [rule(leaf, replace(between(FAR_MIB, 0.1), pass_pages=SWAP_CLUSTER_MAX)) for leaf in leaves]
+    )
+    for leaf in leaves:
+        backend.reclaim(leaf.cgroup_id, 3 * MIB_PAGES)
+    ended = _next_ended(backend, len(leaves))
+    assert {event.cgroup_id for event in ended} == {leaf.cgroup_id for leaf in leaves}
+    assert {event.reason for event in ended} == {StopReason.RECLAIMED}
+    first_ended_ns = min(event.ended_ns for event in ended)
+    running = sum(event.started_ns < first_ended_ns for event in ended)
+    assert running > len(leaves) // 2
 
 
 def test_removing_a_cgroup_waits_for_no_reclaim(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
     leaves = [batch.child(f"leaf{number}") for number in range(200)]
     in_small_passes = replace(between(FAR_MIB, 1), pass_pages=BATCH_PAGES)
     backend.apply([rule(leaf, in_small_passes) for leaf in leaves])
-    slowest_s, cut_short = 0.0, 0
+    slowest_s = 0.0
     for number, leaf in enumerate(leaves):
         with Charger(leaf) as charger:
             charger.file(disk / f"file{number}", 4 * MIB_PAGES)
@@ -169,10 +209,10 @@ def test_removing_a_cgroup_waits_for_no_reclaim(backend: BpfBackend, batch: Cgro
         started_s = time.monotonic()
         leaf.path.rmdir()
         slowest_s = max(slowest_s, time.monotonic() - started_s)
-        ended = [event for event in backend.events() if isinstance(event, EpisodeEnded)]
-        cut_short += all(event.reason is StopReason.GONE for event in ended)
         (disk / f"file{number}").unlink()
-    assert cut_short > len(leaves) // 2, "so many had reclaim going on"
+    cut_short = [event for event in _next_ended(backend, len(leaves)) if event.reason is StopReason.GONE]
+    assert len(cut_short) > len(leaves) // 2, "so many had reclaim going on"
+    assert any(event.passes for event in cut_short)
     assert slowest_s < SLOWEST_RMDIR_S
     for _ in until():
         backend.events()
