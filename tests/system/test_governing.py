@@ -226,6 +226,7 @@ def test_what_reclaim_costs_is_exported_and_held_to_the_budget(
     frugal = batch.child("frugal")
     daemon = start(SHARED)
     with writing(frugal, disk / "data", 512):
+        metrics = daemon.scrape()
         for _ in until():
             metrics = daemon.scrape()
             if metrics.value("reclaimd_held_back_total", cgroup="/batch/frugal") >= 2:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from reclaimd.config import parse_config
 from reclaimd.config.models import BackPressure, Policy, Protect, Reclaim
@@ -20,7 +21,12 @@ def _examples(page: str) -> list[tuple[str, str]]:
     return [(f"{page}:{line}", example) for line, example in found]
 
 
-SECTIONS = {"": Policy, "reclaim": Reclaim, "back_pressure": BackPressure, "protect": Protect}
+SECTIONS: dict[str, type[BaseModel]] = {
+    "": Policy,
+    "reclaim": Reclaim,
+    "back_pressure": BackPressure,
+    "protect": Protect,
+}
 
 EXAMPLES = [example for page in PAGES for example in _examples(page)]
 

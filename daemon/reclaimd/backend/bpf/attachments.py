@@ -8,7 +8,7 @@ import errno
 import os
 import select
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from reclaimd.backend.bpf.pins import Pins
@@ -83,8 +83,11 @@ class Attachments:
         finally:
             os.close(cgroup_fd)
         # Until it is pinned it ends with this process, and nothing has relied on it yet.
+        with ExitStack() as undo:
+            undo.callback(link.close)
+            self._pins.add_link(cgroup_id, link)
+            undo.pop_all()
         self._links[cgroup_id] = link
-        self._pins.add_link(cgroup_id, link)
         return True
 
     def take_over(self, cgroup_id: int, path: str | None) -> None:
