@@ -7,8 +7,8 @@ import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
 from wsgiref.simple_server import WSGIRequestHandler
 
 from prometheus_client.exposition import ThreadingWSGIServer
@@ -35,6 +35,7 @@ class MetricsServer:
         listen: where to; any free port for port 0.
         certificates: what connections are encrypted with; None for plain HTTP.
         refused: called for each connection that is closed because there are MAX_CLIENTS already.
+        beside: one whose port it may have too, on another address that includes that one's or is included.
 
     Raises:
         NotPermittedError: the port is for privileged programs.
@@ -47,15 +48,22 @@ class MetricsServer:
         listen: ListenAddress,
         certificates: Certificates | None = None,
         refused: Callable[[], None] = lambda: None,
+        beside: Self | None = None,
     ) -> None:
         kind = _Server6 if ipaddress.ip_address(listen.host).version == 6 else _Server
+        others = [beside.socket] if beside else []
         try:
-            self._server = kind((listen.host, listen.port), _QuietHandler)
+            self._server: _Server = kind((listen.host, listen.port), others)
         except OSError as error:
             raise _listen_error(error, listen) from error
         self._server.refused = refused
         self.address = ListenAddress(listen.host, self._server.server_port)
         self.change(pages, certificates)
+
+    @property
+    def socket(self) -> socket.socket:
+        """What it listens on."""
+        return self._server.socket
 
     def change(self, pages: "WSGIApplication", certificates: Certificates | None) -> None:
         """Answer by other pages and with other certificates from now on, on the same address."""
@@ -81,9 +89,13 @@ class _Server(ThreadingWSGIServer):
     certificates: Certificates | None = None
     refused: Callable[[], None]
 
-    def __init__(self, address: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
+    def __init__(self, address: tuple[str, int], others: Sequence[socket.socket]) -> None:
         self._free = threading.BoundedSemaphore(MAX_CLIENTS)
-        super().__init__(address, handler)
+        # SO_REUSEPORT (socket(7)) on either: their addresses may include each other's.
+        self.allow_reuse_port = bool(others)
+        for each in others:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        super().__init__(address, _QuietHandler)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  socketserver's signature
         """Start a thread for a connection, or close it."""

@@ -302,7 +302,7 @@ class Daemon:
             server, metrics = self._server, loaded.config.metrics
             certificates = certificates_of(metrics, self._incidents)
             if metrics.listen != self._loaded.config.metrics.listen:
-                server = new.enter_context(closing(self._open_server(metrics)))
+                server = new.enter_context(closing(self._open_server(metrics, beside=server)))
             self._apply(resolver)
             new.pop_all()
         self._resolver.close()
@@ -314,12 +314,13 @@ class Daemon:
         self._log.change(loaded.config.log)
         self._tell_policies()
 
-    def _open_server(self, metrics: Metrics) -> MetricsServer:
+    def _open_server(self, metrics: Metrics, beside: MetricsServer | None = None) -> MetricsServer:
         return MetricsServer(
             self._pages(metrics),
             metrics.listen,
             certificates_of(metrics, self._incidents),
             partial(self._incidents.note, Incident.CLIENTS),
+            beside,
         )
 
     def _pages(self, metrics: Metrics) -> Pages:

@@ -33,10 +33,10 @@ policies:
 Record = dict[str, Any]
 
 
-def load(text: str, port: int = 0) -> LoadedConfig:
+def load(text: str, port: int = 0, host: str = "127.0.0.1") -> LoadedConfig:
     """Parse a configuration, and serve its metrics on a free port unless told which."""
     loaded = parse_config(text.encode(), "policy.yaml")
-    listen = ListenAddress("127.0.0.1", port)
+    listen = ListenAddress(host, port)
     metrics = loaded.config.metrics.model_copy(update={"listen": listen})
     return LoadedConfig(loaded.config.model_copy(update={"metrics": metrics}), loaded.document)
 
@@ -76,6 +76,7 @@ class RunningDaemon:
         #: What a reload finds: the text, and where metrics are served.
         self.text = text
         self.port = port
+        self.host = "127.0.0.1"
         #: Where it is controlled.
         self.socket = cgroupfs.root.parent / "io.reclaimd"
         self._read_fd, self._write_fd = os.pipe2(os.O_CLOEXEC)
@@ -144,7 +145,7 @@ class RunningDaemon:
         os.close(self._read_fd)
 
     def _load(self) -> LoadedConfig:
-        return load(self.text, self.port)
+        return load(self.text, self.port, self.host)
 
     def _open_backend(self, root: Path) -> MemoryBackend:
         assert root == self.cgroupfs.root

@@ -150,6 +150,19 @@ def test_metrics_move_to_another_address(batch: FakeCgroupfs) -> None:
     RunningDaemon(batch).run(script)
 
 
+def test_metrics_move_between_loopback_and_all_addresses_on_one_port(batch: FakeCgroupfs) -> None:
+    def script(daemon: RunningDaemon) -> None:
+        daemon.port = int(daemon.lines("in force")[0]["metrics"].rpartition(":")[2])
+        for daemon.host in ("0.0.0.0", "127.0.0.1"):  # noqa: S104
+            daemon.reload(BATCH)
+            assert daemon.wait_for_line("reloaded")["metrics"] == f"{daemon.host}:{daemon.port}"
+            assert starts(daemon) == {"/batch/a": 24}
+        with pytest.raises(OSError, match="in use"), socket.create_server(("127.0.0.1", daemon.port)):
+            pass
+
+    RunningDaemon(batch).run(script)
+
+
 def test_an_address_in_use_is_a_failed_reload(batch: FakeCgroupfs) -> None:
     def script(daemon: RunningDaemon) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:

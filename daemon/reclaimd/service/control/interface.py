@@ -176,12 +176,19 @@ class Interface:
             is_ours = event.cgroup_id == rule.cgroup_id
             return is_ours and isinstance(event, EpisodeEnded) and event.started_for is StartReason.REQUESTED
 
+        lost_before = self._ledger.dropped_events()
+
+        def is_lost() -> bool:
+            return self._ledger.dropped_events() > lost_before
+
         def is_over() -> bool:
-            return ended() is not None or rule.cgroup_id not in self._ledger.rules
+            return ended() is not None or rule.cgroup_id not in self._ledger.rules or is_lost()
 
         call.wait_for(is_over, unsaid=True)
         yield {}
         happened = ended()
+        if happened is None and rule.cgroup_id in self._ledger.rules:
+            raise errors.refused("the episode has begun, but events were lost, maybe that of its end")
         if happened is None:
             raise errors.no_such_cgroup(printable(rule.path))
         yield {"event": describe.event(happened)}

@@ -370,6 +370,21 @@ def test_reclaim_ends_with_its_cgroup(run: Callable[[Script], None]) -> None:
     run(script)
 
 
+def test_reclaim_does_not_wait_for_an_event_that_was_lost(run: Callable[[Script], None]) -> None:
+    def script(daemon: RunningDaemon, peer: Peer) -> None:
+        cgroup_id = id_of(daemon, "/batch/a")
+        peer.ask("Reclaim", {"cgroup": "/batch/a", "size_bytes": 2 * MIB})
+        with Peer(daemon.socket) as other:
+            other.call("Status")
+        daemon.backend.dropped = 1
+        daemon.backend.event_happens(episode(cgroup_id, number=1))
+        reply = peer.reply()
+        assert error_of(reply) == "Refused"
+        assert "events were lost" in reply["parameters"]["reason"]
+
+    run(script)
+
+
 @pytest.mark.parametrize("size_bytes", [0, -1, 4095])
 def test_less_than_a_page_cannot_be_reclaimed(run: Callable[[Script], None], size_bytes: int) -> None:
     def script(daemon: RunningDaemon, peer: Peer) -> None:
