@@ -22,8 +22,8 @@ SECONDS = 30
 ALIVE = 20
 #: The allocators' pools grow by 4 MiB with the first few thousand cgroups, and then no more.
 WARM_UP = 4000
-#: A leak of 350 bytes for each cgroup would be more than this.
-RSS_SLACK_BYTES = 2 << 20
+#: A leak of 524 bytes for each cgroup would be more than this.
+RSS_SLACK_BYTES = 3 << 20
 
 BATCH = """\
 policies:

@@ -8,10 +8,13 @@ import pytest
 from reclaimd.backend.base import Counters, EpisodeEnded, StartReason, StopReason, Times
 from reclaimd.backend.bpf import BpfBackend
 from reclaimd.cgroup.reading import EVENTS, take_reading
+from reclaimd.config.models import Mode
 from tests.kernel.cgroups import Cgroup, Charger, until
 from tests.system.load import path_of
 from tests.system.rules import MIB_PAGES, between, rule
 
+#: More than fit into the ring buffer.
+EPISODES = 3000
 MOMENT_NS = 5_000_000_000
 
 
@@ -96,3 +99,17 @@ def test_the_accounts_of_a_cgroup_are_those_that_it_shows(
     assert told is not None
     assert told.events[EVENTS.index("max")] > 0
     assert told.usage_bytes > 0
+
+
+def test_events_that_nobody_reads_are_lost_and_counted(backend: BpfBackend, batch: Cgroup) -> None:
+    leaf = batch.child("leaf")
+    backend.apply([rule(leaf, between(64, 32), mode=Mode.MONITOR)])
+    # Each is an episode that ends at once; the ring buffer has room for fewer events.
+    for _ in range(EPISODES):
+        backend.reclaim(leaf.cgroup_id, 1)
+    told = backend.events()
+    assert 0 < len(told) < EPISODES
+    assert len(told) + backend.dropped_events() == EPISODES
+    assert backend.stats()[leaf.cgroup_id].ended_for == {StopReason.MONITORED: EPISODES}
+    backend.reclaim(leaf.cgroup_id, 1)
+    assert len(backend.events()) == 1, "there is room again"
