@@ -145,10 +145,10 @@ static __noinline void start_episode(__u64 cgroup_id, struct reclaimd_rule *rule
 	begin_episode(cgroup_id, rule, state, &cause);
 }
 
-/* What a second that is over owes to those since: no pass can be stopped in the middle. */
+/* What a second that is over owes to those since: no pass can be stopped in the middle. 0 allowed is any. */
 static __always_inline __u64 owed(__u64 spent, __u64 allowed, __u64 seconds)
 {
-	return spent > allowed * seconds ? spent - allowed * seconds : 0;
+	return allowed && spent > allowed * seconds ? spent - allowed * seconds : 0;
 }
 
 /* What of this second's rate and CPU time is left: pages to ask for, or 0 and how long to wait. */
@@ -160,10 +160,8 @@ static __always_inline __u64 budget_left(struct reclaimd_rule *rule, struct recl
 	seconds = (now_ns - state->budget_started_ns) / NSEC_PER_SEC;
 	if (seconds) {
 		state->budget_started_ns = now_ns;
-		state->budget_pages = rule->rate_pages_per_s ?
-			owed(state->budget_pages, rule->rate_pages_per_s, seconds) : 0;
-		state->budget_cpu_ns = rule->cpu_ns_per_s ?
-			owed(state->budget_cpu_ns, rule->cpu_ns_per_s, seconds) : 0;
+		state->budget_pages = owed(state->budget_pages, rule->rate_pages_per_s, seconds);
+		state->budget_cpu_ns = owed(state->budget_cpu_ns, rule->cpu_ns_per_s, seconds);
 		state->budget_held = 0;
 	}
 	if (rule->rate_pages_per_s)

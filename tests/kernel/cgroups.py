@@ -159,6 +159,14 @@ class Charger:
         return int(line)
 
 
+@contextmanager
+def put_back(file: Path) -> Iterator[Path]:
+    """One of the kernel's settings, which at the end says again what it said before."""
+    before = file.read_text()
+    yield file
+    file.write_text(before)
+
+
 def until(deadline_s: float = PATIENCE_S) -> Iterator[None]:
     """Rounds of a loop that waits for what the kernel signals in no way; fails at the deadline."""
     end_s = time.monotonic() + deadline_s

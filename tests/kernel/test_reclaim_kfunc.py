@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reclaimd.kernel.object import BpfObject
-from tests.kernel.cgroups import PAGE_BYTES, PATIENCE_S, Cgroup, Charger, until
+from tests.kernel.cgroups import PAGE_BYTES, PATIENCE_S, Cgroup, Charger, put_back, until
 from tests.kernel.objects import loaded
 
 MAY_SWAP = 1 << 1
@@ -45,10 +45,8 @@ def programs(nothing_stays: None) -> Iterator[BpfObject]:  # noqa: ARG001  to be
 @pytest.fixture
 def swappiness() -> Iterator[Path]:
     """The system's swappiness, put back at the end."""
-    path = Path("/proc/sys/vm/swappiness")
-    before = path.read_text()
-    yield path
-    path.write_text(before)
+    with put_back(Path("/proc/sys/vm/swappiness")) as file:
+        yield file
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from reclaimd.kernel.link import attach_struct_ops
 from reclaimd.policy.rule import BackPressure, Rule
 from tests.kernel.cgroups import Cgroup, Charger, until
 from tests.kernel.objects import loaded
+from tests.system.ended import take_ended
 from tests.system.rules import MIB_PAGES, between, rule
 
 
@@ -38,7 +39,7 @@ def test_an_episode_brings_usage_down_to_stop(backend: BpfBackend, batch: Cgroup
     for _ in until():
         if leaf.usage_pages < 8 * MIB_PAGES:
             break
-    events = [event for event in backend.events() if isinstance(event, EpisodeEnded)]
+    events = take_ended(backend)
     assert events
     assert events[0].usage_started_pages >= 8 * MIB_PAGES
     below = [event for event in events if event.reason is StopReason.USAGE]

@@ -10,6 +10,7 @@ from reclaimd.backend.bpf import BpfBackend
 from reclaimd.cgroup.reading import EVENTS, take_reading
 from reclaimd.config.models import Mode
 from tests.kernel.cgroups import Cgroup, Charger, until
+from tests.system.ended import take_ended
 from tests.system.load import path_of
 from tests.system.rules import MIB_PAGES, between, rule
 
@@ -69,7 +70,7 @@ def test_durations_are_those_of_the_events(backend: BpfBackend, batch: Cgroup, d
         charger.file(disk / "file", 9 * MIB_PAGES)
     events: list[EpisodeEnded] = []
     for _ in until():
-        events += [event for event in backend.events() if isinstance(event, EpisodeEnded)]
+        events += take_ended(backend)
         counters = backend.stats()[leaf.cgroup_id]
         if events and counters.triggers == counters.episodes == len(events):
             break

@@ -28,7 +28,8 @@ from reclaimd.policy.rule import (
     Protect,
     Reclaim,
 )
-from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
+from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, put_back, until
+from tests.system.ended import take_ended, wait_for_ended
 from tests.system.load import MIB, fault_in, write_and_read, writing
 from tests.system.rules import FAR_MIB, MIB_PAGES, all_of, any_of, between, rule, usage
 
@@ -51,15 +52,8 @@ def leaf(batch: Cgroup) -> Cgroup:
     return batch.child("leaf")
 
 
-def _ended(backend: BpfBackend) -> list[EpisodeEnded]:
-    return [event for event in backend.events() if isinstance(event, EpisodeEnded)]
-
-
 def _next_ended(backend: BpfBackend) -> EpisodeEnded:
-    for _ in until():
-        if events := _ended(backend):
-            return events[0]
-    raise AssertionError  # until() does not come to its end
+    return wait_for_ended(backend)[0]
 
 
 def _limit(cgroup: Cgroup, high_mib: int | None = None, max_mib: int | None = None, swap: str = "0") -> None:
@@ -192,7 +186,7 @@ def test_each_condition_alone_stops_an_episode_once_it_has_calmed_down(
                 if backend.stats()[leaf.cgroup_id].triggers:
                     break
             time.sleep(2.5 * condition.window_ms / MS_PER_S)
-            assert not _ended(backend), "it has not calmed down"
+            assert not take_ended(backend), "it has not calmed down"
         event = _next_ended(backend)
     assert event.reason.value == condition.metric.value
     assert event.stop_value <= condition.bound
@@ -220,7 +214,7 @@ def test_used_up_swap_stops_an_episode(backend: BpfBackend, batch: Cgroup, leaf:
         for _ in until():
             if backend.stats()[leaf.cgroup_id].held_back >= 2:
                 break
-        assert not _ended(backend), "there is swap"
+        assert not take_ended(backend), "there is swap"
         other.write("memory.reclaim", f"{12 * MIB} swappiness=200")
         event = _next_ended(backend)
     assert event.reason is StopReason.SWAP_FREE
@@ -338,7 +332,7 @@ def test_an_episode_stops_when_passes_bring_nothing_and_the_next_waits_ever_long
         for _ in until():
             other.anon(MEMCG_CHARGE_BATCH)
             other.free()
-            events += _ended(backend)
+            events += take_ended(backend)
             if len(events) >= 5:
                 break
     assert {event.reason for event in events} == {StopReason.NO_PROGRESS}
@@ -472,10 +466,8 @@ def test_anon_only_leaves_file_pages_alone(backend: BpfBackend, leaf: Cgroup, di
 @pytest.fixture
 def kernels_swappiness() -> Iterator[Path]:
     """vm.swappiness, as it was again at the end."""
-    file = Path("/proc/sys/vm/swappiness")
-    before = file.read_text()
-    yield file
-    file.write_text(before)
+    with put_back(Path("/proc/sys/vm/swappiness")) as file:
+        yield file
 
 
 #: The rule's, vm.swappiness, and how an episode ends that finds nothing but anonymous pages.

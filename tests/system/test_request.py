@@ -9,7 +9,8 @@ import pytest
 from reclaimd.backend.base import EpisodeEnded, RefusedError, StartReason, StopReason
 from reclaimd.backend.bpf import BpfBackend
 from reclaimd.config.models import Mode
-from tests.kernel.cgroups import Cgroup, Charger, until
+from tests.kernel.cgroups import Cgroup, Charger
+from tests.system.ended import wait_for_ended
 from tests.system.rules import MIB_PAGES, between, rule
 
 #: Usage never gets there.
@@ -29,11 +30,7 @@ def cached(leaf: Cgroup, disk: Path) -> None:
 
 
 def _ended(backend: BpfBackend) -> EpisodeEnded:
-    for _ in until():
-        for event in backend.events():
-            if isinstance(event, EpisodeEnded):
-                return event
-    raise AssertionError  # until() does not come to its end
+    return wait_for_ended(backend)[0]
 
 
 @pytest.mark.usefixtures("cached")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.backend.base import EpisodeEnded, ProtectionBegan, StopReason
+from reclaimd.backend.base import ProtectionBegan, StopReason
 from reclaimd.backend.bpf import BpfBackend
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode, ProtectAs
 from reclaimd.policy.rule import Condition, Protect, Rule, Throttle
 from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
+from tests.system.ended import wait_for_ended
 from tests.system.load import writing
 from tests.system.rules import FAR_MIB, MIB_PAGES, all_of, between, rule
 
@@ -169,16 +170,6 @@ def test_protection_and_its_throttle_go_on_for_a_time_and_then_end(
     assert lasted_s >= FOR_MS / MS_PER_S
 
 
-def _next_ended(backend: BpfBackend, number: int) -> list[EpisodeEnded]:
-    """Wait until so many episodes have ended."""
-    ended: list[EpisodeEnded] = []
-    for _ in until():
-        ended += [event for event in backend.events() if isinstance(event, EpisodeEnded)]
-        if len(ended) >= number:
-            return ended
-    raise AssertionError  # until() does not come to its end
-
-
 def test_64_episodes_make_progress_together(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
     leaves = [batch.child(f"leaf{number}") for number in range(64)]
     for number, leaf in enumerate(leaves):
@@ -189,7 +180,7 @@ def test_64_episodes_make_progress_together(backend: BpfBackend, batch: Cgroup, 
     )
     for leaf in leaves:
         backend.reclaim(leaf.cgroup_id, 3 * MIB_PAGES)
-    ended = _next_ended(backend, len(leaves))
+    ended = wait_for_ended(backend, len(leaves))
     assert {event.cgroup_id for event in ended} == {leaf.cgroup_id for leaf in leaves}
     assert {event.reason for event in ended} == {StopReason.RECLAIMED}
     first_ended_ns = min(event.ended_ns for event in ended)
@@ -210,7 +201,7 @@ def test_removing_a_cgroup_waits_for_no_reclaim(backend: BpfBackend, batch: Cgro
         leaf.path.rmdir()
         slowest_s = max(slowest_s, time.monotonic() - started_s)
         (disk / f"file{number}").unlink()
-    cut_short = [event for event in _next_ended(backend, len(leaves)) if event.reason is StopReason.GONE]
+    cut_short = [event for event in wait_for_ended(backend, len(leaves)) if event.reason is StopReason.GONE]
     assert len(cut_short) > len(leaves) // 2, "so many had reclaim going on"
     assert any(event.passes for event in cut_short)
     assert slowest_s < SLOWEST_RMDIR_S

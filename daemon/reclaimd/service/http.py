@@ -7,7 +7,7 @@ import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, cast
 from wsgiref.simple_server import WSGIRequestHandler
 
@@ -51,9 +51,8 @@ class MetricsServer:
         beside: Self | None = None,
     ) -> None:
         kind = _Server6 if ipaddress.ip_address(listen.host).version == 6 else _Server
-        others = [beside.socket] if beside else []
         try:
-            self._server: _Server = kind((listen.host, listen.port), others)
+            self._server: _Server = kind((listen.host, listen.port), beside.socket if beside else None)
         except OSError as error:
             raise _listen_error(error, listen) from error
         self._server.refused = refused
@@ -89,12 +88,12 @@ class _Server(ThreadingWSGIServer):
     certificates: Certificates | None = None
     refused: Callable[[], None]
 
-    def __init__(self, address: tuple[str, int], others: Sequence[socket.socket]) -> None:
+    def __init__(self, address: tuple[str, int], beside: socket.socket | None) -> None:
         self._free = threading.BoundedSemaphore(MAX_CLIENTS)
-        # SO_REUSEPORT (socket(7)) on either: their addresses may include each other's.
-        self.allow_reuse_port = bool(others)
-        for each in others:
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if beside:
+            # SO_REUSEPORT (socket(7)) on either: their addresses may include each other's.
+            self.allow_reuse_port = True
+            beside.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         super().__init__(address, _QuietHandler)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  socketserver's signature

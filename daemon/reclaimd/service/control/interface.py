@@ -178,11 +178,10 @@ class Interface:
 
         lost_before = self._ledger.dropped_events()
 
-        def is_lost() -> bool:
-            return self._ledger.dropped_events() > lost_before
-
         def is_over() -> bool:
-            return ended() is not None or rule.cgroup_id not in self._ledger.rules or is_lost()
+            if ended() is not None or rule.cgroup_id not in self._ledger.rules:
+                return True
+            return self._ledger.dropped_events() > lost_before
 
         call.wait_for(is_over, unsaid=True)
         yield {}
