@@ -131,11 +131,15 @@ def _lock(directory: Path) -> int:
     while True:
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
+        except FileNotFoundError:
+            # Where nothing is mounted there may be a directory all the same, of sysfs, which takes none.
+            raise HostError(f"{directory.parent}: no bpf filesystem is mounted there", hint=_MOUNT) from None
+        except OSError as error:
+            raise _unusable(directory, error) from error
+        try:
             lock_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
-            if directory.parent.is_dir():
-                continue  # removed in between by who held it
-            raise HostError(f"{directory.parent}: no such directory", hint=_MOUNT) from None
+            continue  # removed in between by who held it
         except OSError as error:
             raise _unusable(directory, error) from error
         try:

@@ -102,6 +102,8 @@ def test_a_directory_that_was_removed_by_its_holder_is_made_anew(pins: Pins, tmp
     again.close()
 
 
-def test_without_a_bpf_filesystem_it_says_what_to_do() -> None:
-    with pytest.raises(HostError, match="/nowhere: no such directory; mount -t bpf"):
-        Pins(Path("/nowhere"))
+@pytest.mark.parametrize("place", ["/nowhere", "/proc"])
+def test_without_a_bpf_filesystem_it_says_what_to_do(place: str) -> None:
+    # Like sysfs, where one is mounted as a rule, /proc has no room for directories.
+    with pytest.raises(HostError, match=f"{place}: no bpf filesystem is mounted there; mount -t bpf"):
+        Pins(Path(place))
