@@ -130,7 +130,9 @@ class Pins:
 def _lock(directory: Path) -> int:
     while True:
         try:
-            directory.mkdir(mode=0o700, exist_ok=True)
+            directory.mkdir(mode=0o700)
+        except FileExistsError:
+            pass  # not for long, perhaps: who holds it may be about to remove it
         except FileNotFoundError:
             # Where nothing is mounted there may be a directory all the same, of sysfs, which takes none.
             raise HostError(f"{directory.parent}: no bpf filesystem is mounted there", hint=_MOUNT) from None

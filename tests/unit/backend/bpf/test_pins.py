@@ -102,6 +102,13 @@ def test_a_directory_that_was_removed_by_its_holder_is_made_anew(pins: Pins, tmp
     again.close()
 
 
+def test_a_file_in_its_place_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / NAME).touch()
+
+    with pytest.raises(HostError, match="Not a directory"):
+        Pins(tmp_path)
+
+
 @pytest.mark.parametrize("place", ["/nowhere", "/proc"])
 def test_without_a_bpf_filesystem_it_says_what_to_do(place: str) -> None:
     # Like sysfs, where one is mounted as a rule, /proc has no room for directories.
