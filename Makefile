@@ -5,6 +5,7 @@ PYTHON ?= python3
 RUNS ?= 5
 MODES ?=
 WORKLOADS ?=
+MICRO_TURNS ?= 20
 KERNEL ?= lab
 INIT ?= agent
 KERNEL_CONFIG ?=
@@ -17,7 +18,7 @@ READY := $(VENV)/ready-$(shell sha256sum pyproject.toml | cut -c 1-16)
 SOURCES := daemon tests kernel_patches
 
 .DEFAULT_GOAL := help
-.PHONY: help demo protect bench test test-package test-debug check lint types unit host bpf vm deb rpm wheel check-patches kernel-deb clean
+.PHONY: help demo protect bench test test-stock test-package test-debug check lint types unit host bpf vm deb rpm wheel check-patches kernel-deb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +26,9 @@ help: ## this list
 demo: $(READY) ## the experiment, without and with reclaimd, RUNS times each (5)
 	$(VENV)/bin/python -m tests.bench.demo --runs $(RUNS)
 
-bench: $(READY) ## side by side with what else reclaims; RUNS, MODES and WORKLOADS choose (all, 5 times)
-	$(VENV)/bin/python -m tests.bench.bench --runs $(RUNS) --modes $(MODES) --workloads $(WORKLOADS)
+bench: $(READY) ## side by side with what else reclaims; RUNS, MODES, WORKLOADS, MICRO_TURNS choose (all, 5 times)
+	$(VENV)/bin/python -m tests.bench.bench --runs $(RUNS) --micro-turns $(MICRO_TURNS) \
+		--modes $(MODES) --workloads $(WORKLOADS)
 
 protect: RUNS = 3
 protect: $(READY) ## protection while at work, beside a static memory.low, RUNS times each (3)
@@ -35,7 +37,10 @@ protect: $(READY) ## protection while at work, beside a static memory.low, RUNS 
 test: lint types bpf ## everything: lint, types, unit tests, kernel, system and package tests in the VM
 	$(VENV)/bin/pytest tests/unit tests/lab tests/kernel tests/system tests/service tests/package
 
-test-package: bpf ## the Debian package in the VM, from its installation to its purge
+test-stock: $(READY) bpf ## what needs no patched kernel, on Debian's own
+	RECLAIMD_LAB_KERNEL=stock $(VENV)/bin/pytest tests/lab/test_stock.py tests/system tests/package
+
+test-package: $(READY) bpf ## the Debian package in the VM, from its installation to its purge
 	$(VENV)/bin/pytest tests/package
 
 test-debug: $(READY) ## the race stress, on a kernel with KASAN and lockdep
@@ -65,7 +70,7 @@ bench-service: host ## the daemon's memory, idle CPU, start and scrapes with 100
 bpf: host ## compile the BPF programs and the tests' helpers
 	$(LAB) bpf
 
-vm: host ## an interactive shell in the VM; KERNEL=debug for the kernel with checkers, INIT=systemd
+vm: host ## an interactive shell in the VM; KERNEL=debug or stock, INIT=systemd
 	$(LAB) shell --kernel $(KERNEL) --init $(INIT)
 
 deb: host ## the daemon as a Debian package, into build/deb

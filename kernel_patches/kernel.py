@@ -24,12 +24,19 @@ class Variant(StrEnum):
 
     LAB = "lab"
     DEBUG = "debug"
+    UNPATCHED = "unpatched"
+    """As the lab's, without the series: what the patches cost is measured beside it."""
 
     @property
     def fragments(self) -> list[Path]:
         """The configuration, over allnoconfig."""
         names = ["lab.config", "debug.config"] if self is Variant.DEBUG else ["lab.config"]
         return [kconfig.CONFIG / name for name in names]
+
+    @property
+    def series(self) -> list[Path]:
+        """The patches that it has."""
+        return [] if self is Variant.UNPATCHED else patches()
 
 
 @dataclass(frozen=True)
@@ -70,10 +77,10 @@ class Kernel:
 
 
 def kernel(variant: Variant) -> Kernel:
-    """The patched kernel in this variant, built when the cache does not hold it."""
+    """The kernel in this variant, built when the cache does not hold it."""
     original = source.pristine()
     recipe = (str(source.REPRODUCIBLE), COLLECT)
-    key = content_key(original.package, *patches(), *variant.fragments, *recipe)
+    key = content_key(original.package, *variant.series, *variant.fragments, *recipe)
     return Kernel(build_once(f"kernel-{variant}", key, lambda entry: _build(variant, original, entry)))
 
 
@@ -89,7 +96,7 @@ def configure(tree: source.Tree, build: str, fragment: str) -> list[kconfig.Mism
 def _build(variant: Variant, original: source.Pristine, entry: Path) -> None:
     tree = source.Tree(variant, original)
     with locked(tree.path.name):
-        series = patches()
+        series = variant.series
         say(f"building Linux {original.version} with {len(series)} patches, variant {variant}")
         tree.patch(series)
         lost = configure(tree, "obj", kconfig.merge(variant.fragments))

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sends the tests that need our kernel to the lab's VM; inside it, everything runs where it is."""
+"""Sends the tests that need a kernel to the lab's VM; inside it, everything runs where it is, or says why it does not."""
 
 import os
 
 import pytest
+
+from tests.backends import KERNEL, marks, why_left_out
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -12,3 +14,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests.lab.pytest_vm import VmRunner  # noqa: PLC0415 - the guest has neither use nor need of it
 
         config.pluginmanager.register(VmRunner(config), "lab-vm")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out, with the reason, what has nothing to show on this kernel."""
+    reason = why_left_out(KERNEL, marks(item))
+    if reason:
+        pytest.skip(reason)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import shtab
 
+from reclaimd.bench import command as bench
 from reclaimd.cli import main, reclaimctl
 
 HERE = Path(__file__).parent
@@ -27,7 +28,7 @@ COMPLETIONS = {
 
 def generated() -> Iterator[tuple[str, str]]:
     """Yield the files' names and what they are to hold."""
-    for parser in (main.make_parser(), reclaimctl.make_parser()):
+    for parser in (main.make_parser(), reclaimctl.make_parser(), bench.make_parser()):
         _annotate(parser)
         for shell, name in FILES.items():
             yield name.format(parser.prog), _licensed(shtab.complete(parser, shell))

@@ -121,7 +121,7 @@ complete -c reclaimctl -n '_shtab_reclaimctl_using check; and test $_shtab_recla
 complete -c reclaimctl -n '_shtab_reclaimctl_using; and test $_shtab_reclaimctl_npos -eq 0' -a schema -d 'Prints the JSON schema (draft 7) of the configuration, for editors and for programs that make configurations.'
 complete -c reclaimctl -n '_shtab_reclaimctl_using schema' -s h -l help -d 'show this help message and exit'
 complete -c reclaimctl -n '_shtab_reclaimctl_using schema' -l json -xka "pretty short" -d 'print JSON: over many lines, or each value in one'
-complete -c reclaimctl -n '_shtab_reclaimctl_using; and test $_shtab_reclaimctl_npos -eq 0' -a probe -d 'Looks for everything in this host and its kernel that reclaimd builds on.'
+complete -c reclaimctl -n '_shtab_reclaimctl_using; and test $_shtab_reclaimctl_npos -eq 0' -a probe -d 'Looks for everything in this host and its kernel that reclaimd'"'"'s backends build on.'
 complete -c reclaimctl -n '_shtab_reclaimctl_using probe' -s h -l help -d 'show this help message and exit'
 complete -c reclaimctl -n '_shtab_reclaimctl_using probe' -l json -xka "pretty short" -d 'print JSON: over many lines, or each value in one'
 complete -c reclaimctl -n '_shtab_reclaimctl_using; and test $_shtab_reclaimctl_npos -eq 0' -a version -d 'Prints the version of reclaimctl.'

@@ -70,6 +70,6 @@ complete -c reclaimd -n '_shtab_reclaimd_using check' -l file-only -d 'print not
 complete -c reclaimd -n '_shtab_reclaimd_using check; and test $_shtab_reclaimd_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'the configuration'
 complete -c reclaimd -n '_shtab_reclaimd_using; and test $_shtab_reclaimd_npos -eq 0' -a detach -d 'Removes whatever a reclaimd of any version has left in the kernel, after a crash or with keep_on_stop. Refused while a daemon runs.'
 complete -c reclaimd -n '_shtab_reclaimd_using detach' -s h -l help -d 'show this help message and exit'
-complete -c reclaimd -n '_shtab_reclaimd_using; and test $_shtab_reclaimd_npos -eq 0' -a probe -d 'say what this host offers and what is missing to run'
+complete -c reclaimd -n '_shtab_reclaimd_using; and test $_shtab_reclaimd_npos -eq 0' -a probe -d 'say what this host offers and which backend it can run'
 complete -c reclaimd -n '_shtab_reclaimd_using probe' -s h -l help -d 'show this help message and exit'
 complete -c reclaimd -n '_shtab_reclaimd_using probe' -l json -d 'print JSON'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The demo: `python3 -m tests.bench.demo`, two of the benchmark's modes and three of its workloads.
 
-Boots the lab's VM, has the guest make every run, and shows what came of it: a line as each run ends, a table,
+Boots the lab's VM, has it run reclaimd-bench with the shipped example of a policy, and shows what came of it: a line as each run ends, a table,
 what the runs must show and whether they do, build/demo/report.json and build/demo/timeline.png.
 
 Exit status: 0; 1 when a run with reclaimd had a max event on a file workload or an OOM kill, or when a run could
@@ -12,22 +12,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from kernel_patches.kernel import Variant
-from tests.bench.experiment import DEMO_MODES, DEMO_WORKLOADS, FILE_64
-from tests.bench.report import Measurement, Run, Skip, report_json
+from reclaimd.bench.command import positive
+from reclaimd.bench.experiment import DEMO_MODES, DEMO_WORKLOADS, FILE_64
+from reclaimd.bench.report import Measurement
+from reclaimd.bench.session import Plan
+from reclaimd.bench.table import DEMO_TITLES, by_workload
 from tests.bench.shipped import CONFIG, Threshold, read_shipped
-from tests.bench.table import DEMO_TITLES, by_workload, progress_line
 from tests.bench.timeline import draw, typical
 from tests.bench.verdict import checks, failed
-from tests.bench.vm_runs import Plan, exit_status, fresh_directory, make_runs, positive
+from tests.bench.vm_runs import add_to_report, exit_status, fresh_directory, outside, run_bench
 from tests.lab import CHECKOUT
+from tests.lab.kernels import KernelName
 from tests.lab.lab import machine
 from tests.lab.vm import Vm, run_directory
 
 OUTPUT = CHECKOUT / "build" / "demo"
 REPORT = OUTPUT / "report.json"
 PICTURE = OUTPUT / "timeline.png"
-DAEMON_LOG = OUTPUT / "reclaimd.log"
 PICTURE_TITLE = (
     f"A file of {FILE_64.size_mib} MiB, written and read twice in a cgroup of {FILE_64.limit_mib} MiB"
 )
@@ -41,17 +42,15 @@ def main() -> int:
 
 def _demo(runs: int) -> int:
     shipped = read_shipped()
-    fresh_directory(OUTPUT, (REPORT, PICTURE, DAEMON_LOG))
-    plan = Plan(DEMO_WORKLOADS, DEMO_MODES, runs, CONFIG, shipped.metrics_url, DAEMON_LOG)
-
-    def show(done: int, told: Run | Skip) -> None:
-        print(progress_line(done, plan.total, told, DEMO_TITLES), flush=True)
-
-    made = machine(Variant.LAB)
+    fresh_directory(OUTPUT, (PICTURE,))
+    plan = Plan(DEMO_WORKLOADS, DEMO_MODES, runs)
+    made = machine(KernelName.LAB)
     with run_directory() as directory, Vm(made, directory) as vm:
-        print(f"demo: kernel {vm.kernel_release}, {CONFIG.relative_to(CHECKOUT)}", flush=True)
-        results = make_runs(vm, plan, show)
-    REPORT.write_text(report_json(vm.kernel_release, made.accel, results.runs), encoding="utf-8")
+        print(f"demo: {CONFIG.relative_to(CHECKOUT)}", flush=True)
+        # The example's policy is for cgroups at the root.
+        options = ["--config", str(CONFIG), "--parent", "/", "--only-runs", "--quiet"]
+        results = run_bench(vm, OUTPUT, plan, options)
+    add_to_report(OUTPUT, **outside(made))
     _draw(results.measurements, shipped.thresholds)
     verdict = list(checks(results.runs))
     print("", by_workload(results.runs, DEMO_WORKLOADS, DEMO_TITLES), "", *verdict, "", sep="\n")

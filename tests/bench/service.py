@@ -8,11 +8,11 @@ the kernel complained of something.
 import sys
 from collections.abc import Iterator
 
-from kernel_patches.kernel import Variant
 from tests.bench.service_report import SIZES, Point, point_from_line, report_json, row, verdict
 from tests.lab import CHECKOUT
 from tests.lab.channel import Kind, complaint_from_json
 from tests.lab.errors import KernelComplaintError, LabError, VmLostError
+from tests.lab.kernels import KernelName
 from tests.lab.lab import machine
 from tests.lab.vm import Vm, forward, run_directory
 
@@ -37,7 +37,7 @@ def main() -> int:
 def _bench() -> int:
     REPORT.unlink(missing_ok=True)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
-    with run_directory() as directory, Vm(machine(Variant.LAB), directory) as vm:
+    with run_directory() as directory, Vm(machine(KernelName.LAB), directory) as vm:
         points = list(_measured(vm))
     REPORT.write_text(report_json(points), encoding="utf-8")
     all_met = True

@@ -4,13 +4,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from reclaimd.bench.experiment import FILE_64, Case, Mode
 from reclaimd.cgroup.facts import CgroupFacts, Memory
 from reclaimd.cgroup.machine import read_machine
 from reclaimd.config import load_config
 from reclaimd.errors import ConfigError
 from reclaimd.policy.resolve import resolve
 from reclaimd.policy.rule import Rule
-from tests.bench.experiment import FILE_64, Case, Mode
 from tests.lab import CHECKOUT
 
 CONFIG = CHECKOUT / "config" / "examples" / "demo.yaml"

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from tests.bench.experiment import Mode, Workload
-from tests.bench.report import Measurement
+from reclaimd.bench.experiment import Mode, Workload
+from reclaimd.bench.report import Measurement
+from reclaimd.bench.table import DEMO_TITLES
 from tests.bench.shipped import MIB, Threshold
-from tests.bench.table import DEMO_TITLES
 
 # Of the Okabe-Ito palette, which people with any kind of colour vision tell apart; lines differ in style too.
 CURVES = {Mode.NONE: "#d55e00", Mode.RECLAIMD: "#0072b2"}

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from tests.bench.experiment import ANON_128, DEMO_WORKLOADS, FILE_64, FILE_256, Mode, Workload
-from tests.bench.report import Run, select
+from reclaimd.bench.experiment import ANON_128, DEMO_WORKLOADS, FILE_64, FILE_256, Mode, Workload
+from reclaimd.bench.report import Run, select
 
 CONTENDED_MAX_EVENTS = 300
 """Below this the workload did not press against its limit, and a comparison with it says nothing."""

@@ -2,68 +2,66 @@
 """Having the lab's VM make runs, and following them."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from reclaimd.bench.host import cpu_model
+from reclaimd.bench.output import read_results, write_report
+from reclaimd.bench.report import Results
+from reclaimd.bench.session import Plan
 from reclaimd.errors import ReclaimdError
-from tests.bench.experiment import Mode, Workload
-from tests.bench.report import Results, Run, Skip
 from tests.lab import CHECKOUT
 from tests.lab.channel import Complaint, Kind, complaint_from_json
 from tests.lab.errors import KernelComplaintError, LabError, VmLostError
+from tests.lab.qemu import Machine
 from tests.lab.vm import Vm, forward
 
+DISK = "/mnt/disk"
+"""Where the guest has its disk."""
 PROGRAMS = CHECKOUT / "build" / "bin"
 SETUP_LIMIT_S = 120.0
+FURTHER_LIMIT_S = 1800.0
+"""For the reaction and the scale."""
 RUN_LIMIT_S = 120.0
 """Far more than a run takes, even on a busy host without KVM."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Which runs are to be made, by which configuration of the daemon, whose log goes to *log*."""
-
-    workloads: Sequence[Workload]
-    modes: Sequence[Mode]
-    runs: int
-    config: Path
-    metrics_url: str
-    log: Path
-    sources: Path | None = None
-    reaction: bool = False
-    """Whether the time until the first page is reclaimed is measured too."""
-
-    @property
-    def total(self) -> int:
-        """How many runs these are."""
-        return len(self.workloads) * len(self.modes) * self.runs
-
-    @property
-    def command(self) -> Sequence[str]:
-        """What makes them in the guest."""
-        return [
-            *("python3", "-m", "tests.bench.guest", "--runs", str(self.runs)),
-            *("--modes", *self.modes, "--workloads", *(workload.word for workload in self.workloads)),
-            *("--config", str(self.config), "--metrics-url", self.metrics_url),
-            *("--programs", str(PROGRAMS), "--log", str(self.log)),
-            *(("--sources", str(self.sources)) if self.sources else ()),
-            *(("--reaction",) if self.reaction else ()),
-        ]
-
-
-def make_runs(vm: Vm, plan: Plan, show: Callable[[int, Run | Skip], None]) -> Results:
-    """Make all runs of *plan*; *show* is told of each as it ends, with its number.
+def run_bench(vm: Vm, output: Path, plan: Plan, options: Sequence[str]) -> Results:
+    """Have the guest run reclaimd-bench, whose results go to *output*; return its runs.
 
     Raises:
         LabError: not all of them could be made, or the kernel complained.
     """
-    results = Results()
-    for line in report_lines(vm, plan.command, SETUP_LIMIT_S + plan.total * RUN_LIMIT_S):
-        if told := results.add_line(line):
-            show(len(results.measurements), told)
-    return results
+    limit_s = SETUP_LIMIT_S + plan.total * RUN_LIMIT_S + FURTHER_LIMIT_S
+    for _ in report_lines(vm, bench_command(output, plan, options), limit_s):
+        pass  # it reports nothing: what it prints is shown, and its results are files
+    return read_results(output)
+
+
+def bench_command(output: Path, plan: Plan, options: Sequence[str]) -> Sequence[str]:
+    """Return the command line of reclaimd-bench in the guest."""
+    return [
+        *("python3", "-m", "reclaimd.bench", "--output", str(output), "--directory", DISK),
+        *("--runs", str(plan.runs), "--modes", *plan.modes),
+        *("--workloads", *(workload.word for workload in plan.workloads)),
+        *options,
+    ]
+
+
+def outside(made: Machine) -> dict[str, str]:
+    """Return what the guest does not know of its machine."""
+    machine = f"{made.cpus} CPUs and {made.memory_mib} MiB of memory on {cpu_model()}"
+    return {"accel": made.accel, "machine": machine}
+
+
+def add_to_report(output: Path, **more: object) -> None:
+    """Add something to the report in a directory of results, and write the document anew."""
+    report: dict[str, Any] = json.loads((output / "report.json").read_text(encoding="utf-8"))
+    runs = report.pop("runs")
+    write_report(output, json.dumps({**report, **more, "runs": runs}, indent=2) + "\n")
 
 
 def report_lines(vm: Vm, command: Sequence[str], limit_s: float) -> Iterator[str]:
@@ -119,8 +117,8 @@ def _fail(name: str, what: object, status: int) -> int:
     return status
 
 
-def positive(text: str) -> int:
-    """Read a number of runs, for argparse."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+def natural(text: str) -> int:
+    """Read a number of turns, for argparse."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number")
     return int(text)

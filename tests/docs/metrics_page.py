@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """docs/metrics.md, made from what the daemon exports: `make docs`."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -74,6 +75,7 @@ LABELS = f"""
 | `share` | `some` tasks were stalled, or all of them: `full` |
 | `event` | {", ".join(f"`{event}`" for event in EVENTS)} |
 | `severity` | `error`: the policy is not in force for a cgroup that it matches; `warning`: it is, but look |
+| `ability` | what a policy may ask for and [not every backend can do](backends.md#what-each-can-do) |
 | `feature` | as `reclaimd probe` lists them |
 | `kind` | `reload`: a configuration was not put in force; `apply`: nor were rules for cgroups that came, changed or went; `certificates`: changed files for TLS cannot be used; `clients`: connections to the metrics were closed, as there were 64 already |
 | `version`, `backend` | of this daemon |
@@ -131,6 +133,7 @@ def _sources() -> Sources:
     ledger = SimpleNamespace(
         backend_name="bpf",
         features={"BTF": True},
+        forbidden=Counter(),
         loading=Loading(0.0),
         policies=[PolicyState("batch", Mode.ENFORCE, paused=False)],
     )

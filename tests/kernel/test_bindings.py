@@ -254,5 +254,5 @@ def test_kernel_enums_are_found_by_name() -> None:
 
 def test_probe_finds_all_that_this_kernel_has() -> None:
     report = probe()
-    assert report.can_run, report.as_text()
-    assert all(finding.present for finding in report.findings), report.as_text()
+    assert report.can_run, report.missing
+    assert all(finding.present for finding in report.findings), report.findings

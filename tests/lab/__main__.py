@@ -14,6 +14,7 @@ from kernel_patches.kernel import Variant, kernel
 from tests.lab import apt, dist, programs, vm
 from tests.lab.cache import cache_dir
 from tests.lab.errors import KernelComplaintError, LabError, VmLostError
+from tests.lab.kernels import KernelName
 from tests.lab.lab import machine
 from tests.lab.progress import say
 from tests.lab.qemu import Init, Machine
@@ -38,8 +39,11 @@ def _parser() -> argparse.ArgumentParser:
         ("shell", "an interactive shell in a VM"),
     ):
         command = commands.add_parser(name, help=text)
-        chosen = command.add_argument("--kernel", type=Variant, choices=list(Variant), default=Variant.LAB)
+        kinds = KernelName if name in ("run", "shell") else Variant
+        chosen = command.add_argument("--kernel", type=kinds, choices=list(kinds), default=kinds.LAB)
         chosen.help = "debug is the kernel with KASAN, lockdep and other checkers"
+        if kinds is KernelName:
+            chosen.help += ", stock is Debian's own, without our patches"
         if name in ("run", "shell"):
             command.add_argument("--memory", type=int, default=2048, metavar="MIB", help="default: 2048")
             command.add_argument("--cpus", type=int, default=2, help="default: 2")

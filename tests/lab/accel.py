@@ -21,12 +21,16 @@ class Accel(StrEnum):
 
     KVM = "kvm"
     TCG = "tcg"
+    ICOUNT = "icount"
+    """TCG on one CPU whose clock counts instructions, one to a ns; only where it is asked for."""
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """QEMU's options for it."""
         if self is Accel.KVM:
             return ("-accel", "kvm", "-cpu", "host")
+        if self is Accel.ICOUNT:
+            return ("-accel", "tcg,thread=single", "-icount", "shift=0", "-cpu", "max,la57=off")
         return ("-accel", "tcg,thread=multi", "-cpu", "max,la57=off")
 
 

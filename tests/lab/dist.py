@@ -80,7 +80,7 @@ DEB = Dist(
     "deb",
     "*.deb",
     _for_dpkg,
-    # Nothing is compiled: of build-essential, a C++ compiler is not in the root.
+    # Of build-essential, a C++ compiler is not in the root, and nothing is compiled by one.
     ("dpkg-buildpackage", "-b", "-us", "-uc", "--ignore-builtin-builddeps"),
 )
 RPM = Dist(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Compiles what runs in the VM: the BPF programs, and the tests' C helpers. Only what has changed, by content."""
+"""Compiles what runs in the VM: the BPF programs, and the C helpers of the benchmark and of the tests. Only what has changed, by content."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from tests.lab.root import root
 
 BUILD = CHECKOUT / "build"
 BPF_SOURCES = CHECKOUT / "bpf_src"
+BENCH_SOURCES = CHECKOUT / "daemon" / "bench_src"
 TEST_BPF_SOURCES = CHECKOUT / "tests" / "kernel" / "bpf"
 CLANG = (
     *("clang", "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-D__TARGET_ARCH_x86", "-Wall", "-Werror"),
@@ -89,7 +90,7 @@ def _programs() -> Iterable[Program]:
         yield Program(source, BUILD / "bpf" / f"{source.stem}.o", CLANG, shared)
     for source in sorted(TEST_BPF_SOURCES.glob("*.bpf.c")):
         yield Program(source, BUILD / "test-bpf" / f"{source.stem}.o", CLANG, test_headers)
-    for source in sorted((CHECKOUT / "tests").rglob("*.c")):
+    for source in (*sorted(BENCH_SOURCES.glob("*.c")), *sorted((CHECKOUT / "tests").rglob("*.c"))):
         if not source.name.endswith(".bpf.c"):
             headers = (*shared, *sorted(source.parent.glob("*.h")))
             yield Program(source, BUILD / "bin" / source.stem, GCC, headers)

@@ -13,11 +13,11 @@ import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
 
-from kernel_patches.kernel import Variant
 from tests.lab import CHECKOUT
 from tests.lab.dist import DEB
 from tests.lab.errors import LabError, VmLostError
 from tests.lab.guest_tests import GuestTests, NotRunError
+from tests.lab.kernels import KernelName
 from tests.lab.lab import machine
 from tests.lab.qemu import Init
 from tests.lab.record import Record
@@ -56,20 +56,21 @@ class GuestFailure(TerminalRepr):
         tw.line(self._text)
 
 
-def _variant() -> Variant:
-    name = os.environ.get("RECLAIMD_LAB_KERNEL") or Variant.LAB
+def _kernel() -> KernelName:
+    name = os.environ.get("RECLAIMD_LAB_KERNEL") or KernelName.LAB
     try:
-        return Variant(name)
+        return KernelName(name)
     except ValueError:
-        raise pytest.UsageError(f"RECLAIMD_LAB_KERNEL is {name}: it must be {' or '.join(Variant)}") from None
+        allowed = " or ".join(KernelName)
+        raise pytest.UsageError(f"RECLAIMD_LAB_KERNEL is {name}: it must be {allowed}") from None
 
 
 class VmRunner:
     """Hands the tests of the VMs' rooms to the VM that each needs."""
 
     def __init__(self, config: pytest.Config) -> None:
-        variant = _variant()
-        self._sessions = {init: VmSession(config, variant, init) for init in Init}
+        kernel = _kernel()
+        self._sessions = {init: VmSession(config, kernel, init) for init in Init}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which tests go to which VM, after all deselection."""
@@ -97,9 +98,9 @@ class VmRunner:
 class VmSession:
     """Runs the tests of one VM, which is up from the first of them to the last, and replays what comes of them."""
 
-    def __init__(self, config: pytest.Config, variant: Variant, init: Init) -> None:
+    def __init__(self, config: pytest.Config, kernel: KernelName, init: Init) -> None:
         self._config = config
-        self._variant = variant
+        self._kernel = kernel
         self._init = init
         self._open = ExitStack()
         self._tests: GuestTests | None = None
@@ -128,7 +129,7 @@ class VmSession:
         self._open.close()
 
     def _skipped(self, item: pytest.Item) -> bool:
-        return item.get_closest_marker("debug_kernel") is not None and self._variant is not Variant.DEBUG
+        return item.get_closest_marker("debug_kernel") is not None and self._kernel is not KernelName.DEBUG
 
     def _run(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
         try:
@@ -152,7 +153,7 @@ class VmSession:
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
         terminal.ensure_newline()
         with capture.global_and_fixture_disabled():  # what is built, and with what, is for the person waiting
-            host_machine = machine(self._variant, self._init)
+            host_machine = machine(self._kernel, self._init)
             if any(node_id.startswith(PACKAGE_ROOM) for node_id in self._chosen):
                 DEB.package()
         directory = self._open.enter_context(run_directory())

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The QEMU command line of a lab VM."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -9,9 +10,8 @@ from tests.lab import CHECKOUT
 from tests.lab.accel import Accel
 from tests.lab.channel import PORT_NAME
 from tests.lab.errors import LabError
+from tests.lab.shares import Share, Sharing, devices
 
-MSIZE_BYTES = 262144
-PLAN9 = f"trans=virtio,version=9p2000.L,msize={MSIZE_BYTES}"
 DISK_BYTES = 8 << 30
 """Size of /dev/vda, a sparse file."""
 
@@ -36,13 +36,12 @@ class Machine:
     memory_mib: int = 2048
     cpus: int = 2
     init: Init = Init.AGENT
+    sharing: Sharing = Sharing.PLAN9
 
-
-def _share(tag: str, path: Path, *, readonly: bool) -> tuple[str, ...]:
-    options = f"local,id={tag},path={path},security_model=none,multidevs=remap"
-    if readonly:
-        options += ",readonly=on"
-    return ("-fsdev", options, "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}")
+    @property
+    def shares(self) -> list[Share]:
+        """What the guest sees of the host."""
+        return [Share("root", self.rootfs, readonly=True), Share("checkout", CHECKOUT, readonly=False)]
 
 
 def _kernel_arguments(machine: Machine, console_size: str | None) -> str:
@@ -51,12 +50,12 @@ def _kernel_arguments(machine: Machine, console_size: str | None) -> str:
             f"the checkout's path must have no blanks, quotes or commas to go on a kernel command line: {CHECKOUT}"
         )
     lab = "/run/lab"
-    start = f"mount -t tmpfs run /run && mkdir {lab} && mount -t 9p -o {PLAN9} checkout {lab} && exec sh {lab}/tests/lab/guest/init"
+    mount = f"mount -t {machine.sharing} -o {machine.sharing.mount_options} checkout {lab}"
+    start = f"mount -t tmpfs run /run && mkdir {lab} && {mount} && exec sh {lab}/tests/lab/guest/init"
     words = [
         # An oops ends the VM at once (panic=-1 reboots, QEMU has -no-reboot) instead of leaving it half dead.
         *("console=ttyS0", "printk.time=1", "oops=panic", "panic=-1"),
-        # The root never changes while a VM runs, so the guest may cache all of it.
-        *("root=root", "rootfstype=9p", "ro", f"rootflags={PLAN9},cache=loose"),
+        *machine.sharing.root_words,
         f"reclaimd.checkout={CHECKOUT}",
         f"reclaimd.kernel={machine.kernel_name}",
         f"reclaimd.init={machine.init}",
@@ -68,11 +67,18 @@ def _kernel_arguments(machine: Machine, console_size: str | None) -> str:
 
 
 def command_line(
-    machine: Machine, *, disk: Path, console: Path, port_fd: int | None, console_size: str | None
+    machine: Machine,
+    *,
+    disk: Path,
+    console: Path,
+    port_fd: int | None,
+    console_size: str | None,
+    share_fds: Mapping[str, int],
 ) -> list[str]:
     """The command of a VM with its console in a file; `console_size` (ROWSxCOLUMNS) puts the console on the terminal as well.
 
-    `port_fd` is a socket that becomes the host's end of the guest's virtio-serial port.
+    `port_fd` is a socket that becomes the host's end of the guest's virtio-serial port; `share_fds` are from
+    shares.served().
     """
     if console_size:
         chardev = f"stdio,id=console,mux=on,signal=off,logfile={console}"
@@ -98,7 +104,6 @@ def command_line(
         *("-chardev", chardev, "-serial", "chardev:console", *(("-mon", "console") if console_size else ())),
         *("-drive", f"file={disk},format=raw,if=virtio,cache=unsafe,discard=unmap"),
         *("-device", "virtio-rng-pci"),
-        *_share("root", machine.rootfs, readonly=True),
-        *_share("checkout", CHECKOUT, readonly=False),
+        *devices(machine.shares, share_fds, machine.memory_mib),
         *port,
     ]

@@ -22,8 +22,8 @@ PAGES_PER_MIB = 256
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("programs")
-    for name in ("workload", "sampler", "loop", "redis_client"):
-        source = CHECKOUT / "tests" / "bench" / f"{name}.c"
+    for name in ("workload", "sampler", "loop", "redis_client", "micro", "charging"):
+        source = CHECKOUT / "daemon" / "bench_src" / f"{name}.c"
         options = ["-std=c17", "-O2", "-Wall", "-Wextra", "-Werror"]
         subprocess.run(["cc", *options, "-o", directory / name, source], check=True)
     return directory
@@ -278,5 +278,45 @@ def test_requests_that_were_due_while_the_server_stalled_are_slow_too(programs: 
 @pytest.mark.parametrize("arguments", [[], ["--socket", "x"], ["--keys", "0"], ["--rate", "x"], ["x"]])
 def test_a_wrong_command_line_of_the_client_ends_with_status_2(programs: Path, arguments: list[str]) -> None:
     ended = run(programs / "redis_client", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr
+
+
+def test_the_microbenchmark_times_faults_and_writes_in_its_cgroup_and_leaves_no_file(
+    programs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cgroup.procs").touch()
+    options: list[str | Path] = ["--pages", "256", "--path", tmp_path / "data", "--cgroup", tmp_path]
+    told = json.loads(run(programs / "micro", *options).stdout)
+    assert told["fault_ns"] > 0
+    assert told["write_ns"] > 0
+    assert [file.name for file in tmp_path.iterdir()] == ["cgroup.procs"]
+    assert (tmp_path / "cgroup.procs").read_text() == "0"
+
+
+def test_charging_enters_its_cgroups_in_turn(programs: Path, tmp_path: Path) -> None:
+    cgroups = [tmp_path / "a", tmp_path / "b"]
+    for cgroup in cgroups:
+        cgroup.mkdir()
+        (cgroup / "cgroup.procs").touch()
+    told = json.loads(run(programs / "charging", "--visits", "4", "--pages", "64", *cgroups).stdout)
+    assert told["ns_per_charge"] > 0
+    assert [(cgroup / "cgroup.procs").read_text() for cgroup in cgroups] == ["0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("micro", []),
+        ("micro", ["--pages", "0", "--path", "x", "--cgroup", "x"]),
+        ("micro", ["--pages", "1", "--path", "x"]),
+        ("charging", ["--visits", "1", "--pages", "1"]),
+        ("charging", ["--visits", "x", "--pages", "1", "x"]),
+    ],
+)
+def test_a_wrong_command_line_of_the_others_ends_with_status_2(
+    programs: Path, name: str, arguments: list[str]
+) -> None:
+    ended = run(programs / name, *arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr

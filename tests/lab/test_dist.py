@@ -40,7 +40,7 @@ def test_deb_depends_on_the_versions_that_the_daemon_needs() -> None:
     (line,) = _lines(DEB, "dpkg-deb --field", DEB.pattern, "Depends")
     depends = line.split(", ")
     assert {"libbpf1", "python3-pydantic (>= 2.10)", "python3-structlog (>= 25.3)"} <= set(depends)
-    assert all(re.match(r"libbpf1|python3|systemd", name) for name in depends)
+    assert all(re.match(r"libbpf1|libc6|python3|systemd", name) for name in depends)
 
 
 @pytest.mark.parametrize("kind", ["deb", "rpm"])
@@ -49,11 +49,14 @@ def test_deb_depends_on_the_versions_that_the_daemon_needs() -> None:
     [
         "/usr/bin/reclaimd",
         "/usr/bin/reclaimctl",
+        "/usr/bin/reclaimd-bench",
+        "/usr/lib/reclaimd/bench/workload",
         "/usr/lib/reclaimd/reclaimd.bpf.o",
         "/usr/lib/systemd/system/reclaimd.service",
         "/usr/lib/sysusers.d/reclaimd.conf",
         "/usr/share/reclaimd/reclaimd.schema.json",
         "/usr/share/bash-completion/completions/reclaimctl",
+        "/usr/share/bash-completion/completions/reclaimd-bench",
         "/usr/share/fish/vendor_completions.d/reclaimctl.fish",
         "/etc/reclaimd/reclaimd.yaml",
     ],
@@ -63,7 +66,9 @@ def test_what_a_host_needs_is_at_its_place(kind: str, path: str, request: pytest
 
 
 @pytest.mark.parametrize("kind", ["deb", "rpm"])
-@pytest.mark.parametrize("page", ["man1/reclaimctl.1", "man5/reclaimd.yaml.5", "man8/reclaimd.8"])
+@pytest.mark.parametrize(
+    "page", ["man1/reclaimctl.1", "man5/reclaimd.yaml.5", "man8/reclaimd.8", "man8/reclaimd-bench.8"]
+)
 def test_manual_pages_are_there(kind: str, page: str, request: pytest.FixtureRequest) -> None:
     pages = [path.removesuffix(".gz") for path in request.getfixturevalue(f"{kind}_files")]
     assert f"/usr/share/man/{page}" in pages
@@ -108,7 +113,7 @@ def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["reclaimd", "reclaimctl"])
+@pytest.mark.parametrize("name", ["reclaimd", "reclaimctl", "reclaimd-bench"])
 def test_commands_of_the_wheel_say_their_version(venv_bin: Path, name: str) -> None:
     assert __version__ in _run(venv_bin / name, "--version").stdout
 

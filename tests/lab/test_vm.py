@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kernel_patches.kernel import Variant
 from tests.lab import CHECKOUT
 from tests.lab.channel import Frame, Kind
 from tests.lab.errors import VmLostError
+from tests.lab.kernels import KernelName
 from tests.lab.lab import machine
 from tests.lab.vm import Vm, run_directory
 
@@ -22,7 +22,7 @@ PROVOKE = "/sys/kernel/debug/provoke-crash/DIRECT"
 
 @contextmanager
 def booted() -> Iterator[Vm]:
-    with run_directory() as directory, Vm(machine(Variant.LAB), directory) as vm:
+    with run_directory() as directory, Vm(machine(KernelName.LAB), directory) as vm:
         yield vm
 
 

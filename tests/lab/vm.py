@@ -12,7 +12,7 @@ import termios
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +34,7 @@ from tests.lab.errors import LabError, VmLostError
 from tests.lab.klog import console_complaints
 from tests.lab.progress import say
 from tests.lab.qemu import DISK_BYTES, Machine, command_line
+from tests.lab.shares import served
 
 RUNS = CHECKOUT / "build" / "lab"
 KEPT_RUNS = 10
@@ -42,6 +43,7 @@ SILENCE_LIMIT_S = 120.0
 """A guest that has not even sent a heartbeat for so long hangs; TCG on a busy host stalls for some seconds."""
 CONSOLE_TAIL_LINES = 40
 READ_BYTES = 1 << 16
+LOGS = ("qemu.log", "virtiofsd.log")
 
 
 @contextmanager
@@ -74,6 +76,7 @@ class Vm:
     def __init__(self, machine: Machine, directory: Path) -> None:
         self._machine = machine
         self._directory = directory
+        self._shares = ExitStack()
         self._decoder = Decoder()
         self._pending: deque[Frame] = deque()
         self.console_log = directory / "console.log"
@@ -81,13 +84,15 @@ class Vm:
 
     def __enter__(self) -> Self:
         self._socket, guest_end = socket.socketpair()
-        with guest_end:
+        with guest_end, ExitStack() as opened:
+            share_fds = opened.enter_context(_shares(self._machine, self._directory))
             argv = command_line(
                 self._machine,
                 disk=self._directory / "disk.img",
                 console=self.console_log,
                 port_fd=guest_end.fileno(),
                 console_size=None,
+                share_fds=share_fds,
             )
             # A session of its own: Ctrl-C on the terminal ends the VM through this program, never behind its back.
             with (self._directory / "qemu.log").open("wb") as log:
@@ -96,9 +101,10 @@ class Vm:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    pass_fds=(guest_end.fileno(),),
+                    pass_fds=(guest_end.fileno(), *share_fds.values()),
                     start_new_session=True,
                 )
+            self._shares = opened.pop_all()
         try:
             for frame in self._until(Kind.READY, BOOT_LIMIT_S, BOOT_LIMIT_S, "the VM was not ready"):
                 self.kernel_release = frame.text
@@ -117,6 +123,7 @@ class Vm:
         self._qemu.kill()
         self._qemu.wait()
         self._socket.close()
+        self._shares.close()
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start a command in the checkout's directory; what it does comes out of frames()."""
@@ -187,9 +194,14 @@ class Vm:
         complaints = console_complaints(console)
         if complaints:
             what += f", after the kernel said '{complaints[0].title}'"
-        qemu_says = (self._directory / "qemu.log").read_text(errors="replace").strip()
-        tail = "\n".join([*console.splitlines()[-CONSOLE_TAIL_LINES:], *qemu_says.splitlines()])
+        logs = [self._directory / name for name in LOGS]
+        said = [line for log in logs if log.exists() for line in log.read_text(errors="replace").splitlines()]
+        tail = "\n".join([*console.splitlines()[-CONSOLE_TAIL_LINES:], *said])
         return VmLostError(f"{what}; its console: {self.console_log}", console_tail=tail)
+
+
+def _shares(machine: Machine, directory: Path) -> AbstractContextManager[dict[str, int]]:
+    return served(machine.sharing, machine.shares, machine.rootfs, directory / LOGS[1])
 
 
 def forward(frame: Frame) -> None:
@@ -206,15 +218,16 @@ def shell(machine: Machine) -> None:
     size = os.get_terminal_size()
     settings = termios.tcgetattr(sys.stdin)
     say("leave the shell to end the VM, or press Ctrl-A X")
-    with run_directory() as directory:
+    with run_directory() as directory, _shares(machine, directory) as share_fds:
         argv = command_line(
             machine,
             disk=directory / "disk.img",
             console=directory / "console.log",
             port_fd=None,
             console_size=f"{size.lines}x{size.columns}",
+            share_fds=share_fds,
         )
         try:
-            subprocess.run(argv, check=False)
+            subprocess.run(argv, pass_fds=tuple(share_fds.values()), check=False)
         finally:
             termios.tcsetattr(sys.stdin, termios.TCSANOW, settings)

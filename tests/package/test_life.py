@@ -15,6 +15,8 @@ from tests.package import host
 from tests.package.host import BATCH, CONFIG, LOAD, PINS, RECLAIMED, UNIT, run, scrape, show, systemctl
 from tests.system.load import write_and_read, writing
 
+pytestmark = pytest.mark.bpf_only("rules that are pinned")
+
 #: What the guest has written over its read-only root, and that root.
 UPPER, LOWER = Path("/run/upper"), Path("/run/lower")
 #: What apt, dpkg and the journal keep for themselves, of whatever package.

@@ -11,6 +11,8 @@ from tests.kernel.cgroups import Cgroup
 from tests.package.host import BATCH, CONFIG, UNIT, run, scrape, show, systemctl, with_settings
 from tests.system.load import write_and_read
 
+pytestmark = pytest.mark.bpf_only("rules that are pinned")
+
 DROP_IN = Path("/etc/reclaimd/policy.d/more.yaml")
 MORE = """\
 policies:

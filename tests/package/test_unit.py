@@ -27,6 +27,8 @@ from tests.package.host import (
 )
 from tests.system.load import write_and_read
 
+pytestmark = pytest.mark.bpf_only("rules that are pinned")
+
 MAX_EXPOSURE = 3.0
 IN_FORCE = "92714a1ade26454cb17b3d3d48c5c64e"
 NOT_RELOADED = "711fd080a9284052b0c2d1f104896545"

@@ -8,14 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.backend.bpf import BpfBackend, open_backend
+from reclaimd.backend import bpf, memory_reclaim
+from reclaimd.backend.base import Backend
 from reclaimd.kernel.ids import link_ids, map_ids, program_ids
+from tests.backends import BPF, KERNEL, MEMORY_RECLAIM, backends, marks
 from tests.kernel.cgroups import ROOT, Cgroup, until
-from tests.system.daemon import Daemon, free_port
+from tests.system.daemon import Daemon
 
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 StartDaemon = Callable[..., Daemon]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have what asks for a backend's name run with each backend that it is for."""
+    if "backend_name" in metafunc.fixturenames:
+        module = metafunc.module.__name__.rpartition(".")[2]
+        metafunc.parametrize("backend_name", backends(KERNEL, module, marks(metafunc.definition)))
 
 
 def _bpf_ids() -> tuple[frozenset[int], ...]:
@@ -45,9 +54,9 @@ def batch() -> Iterator[Cgroup]:
 
 
 @pytest.fixture
-def backend() -> Iterator[BpfBackend]:
-    """The bpf backend by itself, without rules."""
-    backend = open_backend(ROOT)
+def backend(backend_name: str) -> Iterator[Backend]:
+    """The backend by itself, without rules."""
+    backend: Backend = {BPF: bpf, MEMORY_RECLAIM: memory_reclaim}[backend_name].open_backend(ROOT)
     yield backend
     backend.detach()
 
@@ -93,14 +102,12 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(config: Path) -> Iterator[StartDaemon]:
+def start(config: Path, backend_name: str) -> Iterator[StartDaemon]:
     """Starts a daemon with the policies given, and returns it once they are in force."""
     with ExitStack() as daemons:
 
         def start(policies: str) -> Daemon:
-            port = free_port()
-            config.write_text(f"{policies}metrics: {{listen: '127.0.0.1:{port}'}}\n")
-            daemon = daemons.enter_context(Daemon(config, port))
+            daemon = daemons.enter_context(Daemon(config, policies, backend_name))
             daemon.wait_for("in force")
             return daemon
 

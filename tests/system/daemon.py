@@ -98,20 +98,26 @@ class Daemon:
     """A running daemon; a context manager that stops it.
 
     Args:
-        config: its configuration, whose metrics are served on `port`.
-        port: on the loopback address.
+        config: where its configuration is written.
+        policies: what is in it, besides what it needs to run beside others.
+        backend: the one that carries them out.
+        prefix: a program to start it with.
     """
 
-    def __init__(self, config: Path, port: int) -> None:
+    def __init__(
+        self, config: Path, policies: str, backend: str = "auto", prefix: Sequence[str] = ()
+    ) -> None:
         self._config = config
-        self.address = f"127.0.0.1:{port}"
+        self._backend = backend
+        self.address = f"127.0.0.1:{free_port()}"
+        self._write(policies)
         #: Where it is controlled.
         self.socket = config.with_name("io.reclaimd")
         self._unread = b""
         self._at = 0
         self.log: list[Record] = []
         self._process = subprocess.Popen(
-            [*COMMAND, "run", "--config", config, "--socket", self.socket], stderr=subprocess.PIPE
+            [*prefix, *COMMAND, "run", "--config", config, "--socket", self.socket], stderr=subprocess.PIPE
         )
 
     @property
@@ -145,7 +151,7 @@ class Daemon:
 
     def reload(self, policies: str) -> None:
         """Have it load other policies."""
-        self._config.write_text(f"{policies}metrics: {{listen: '{self.address}'}}\n")
+        self._write(policies)
         self._process.send_signal(signal.SIGHUP)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -164,6 +170,10 @@ class Daemon:
         if self._process.poll() is None:
             self._process.terminate()
         self._process.communicate(timeout=PATIENCE_S)
+
+    def _write(self, policies: str) -> None:
+        metrics = f"{{listen: '{self.address}'}}"
+        self._config.write_text(f"{policies}backend: {self._backend}\nmetrics: {metrics}\n")
 
     def _read(self) -> bool:
         assert self._process.stderr

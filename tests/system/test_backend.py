@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.backend.base import CgroupGone, EpisodeEnded, StopReason
-from reclaimd.backend.bpf import BpfBackend
+from reclaimd.backend.base import Backend, CgroupGone, EpisodeEnded, StopReason
 from reclaimd.errors import HostError
 from reclaimd.kernel.ids import link_ids
 from reclaimd.kernel.link import attach_struct_ops
 from reclaimd.policy.rule import BackPressure, Rule
 from tests.kernel.cgroups import Cgroup, Charger, until
 from tests.kernel.objects import loaded
-from tests.system.ended import take_ended
+from tests.system.ended import wait_for_ended
 from tests.system.rules import MIB_PAGES, between, rule
 
 
@@ -28,25 +27,22 @@ def _charge(cgroup: Cgroup, disk: Path, mib: int = 16) -> None:
         charger.file(disk / "file", mib * MIB_PAGES)
 
 
-def _triggers(backend: BpfBackend, cgroup: Cgroup) -> int:
+def _triggers(backend: Backend, cgroup: Cgroup) -> int:
     return backend.stats()[cgroup.cgroup_id].triggers
 
 
-def test_an_episode_brings_usage_down_to_stop(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+def test_an_episode_brings_usage_down_to_stop(backend: Backend, batch: Cgroup, disk: Path) -> None:
     leaf = batch.child("leaf")
     backend.apply([_rule(leaf)])
     _charge(leaf, disk)
-    for _ in until():
-        if leaf.usage_pages < 8 * MIB_PAGES:
-            break
-    events = take_ended(backend)
-    assert events
+    events = wait_for_ended(backend)
     assert events[0].usage_started_pages >= 8 * MIB_PAGES
     below = [event for event in events if event.reason is StopReason.USAGE]
     assert all(event.usage_ended_pages <= 6 * MIB_PAGES for event in below)
 
 
-def test_only_the_topmost_of_nested_cgroups_is_linked(backend: BpfBackend, batch: Cgroup) -> None:
+@pytest.mark.bpf_only("links")
+def test_only_the_topmost_of_nested_cgroups_is_linked(backend: Backend, batch: Cgroup) -> None:
     inner = batch.child("slice")
     leaf = inner.child("leaf")
     before = link_ids()
@@ -54,7 +50,7 @@ def test_only_the_topmost_of_nested_cgroups_is_linked(backend: BpfBackend, batch
     assert len(link_ids() - before) == 1
 
 
-def test_nested_rules_all_hold(backend: BpfBackend, batch: Cgroup) -> None:
+def test_nested_rules_all_hold(backend: Backend, batch: Cgroup) -> None:
     inner = batch.child("slice")
     leaf = inner.child("leaf")
     backend.apply([_rule(batch, 12, 10), _rule(inner, 10, 8), _rule(leaf, 8, 6)])
@@ -67,7 +63,7 @@ def test_nested_rules_all_hold(backend: BpfBackend, batch: Cgroup) -> None:
 
 
 def test_a_rule_below_stays_in_force_when_the_one_above_goes(
-    backend: BpfBackend, batch: Cgroup, disk: Path
+    backend: Backend, batch: Cgroup, disk: Path
 ) -> None:
     leaf = batch.child("leaf")
     backend.apply([_rule(batch), _rule(leaf)])
@@ -77,7 +73,8 @@ def test_a_rule_below_stays_in_force_when_the_one_above_goes(
     assert batch.cgroup_id not in backend.stats()
 
 
-def test_a_rule_above_takes_over_the_attachment(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+@pytest.mark.bpf_only("links")
+def test_a_rule_above_takes_over_the_attachment(backend: Backend, batch: Cgroup, disk: Path) -> None:
     leaf = batch.child("leaf")
     before = link_ids()
     backend.apply([_rule(leaf)])
@@ -92,7 +89,7 @@ def test_a_rule_above_takes_over_the_attachment(backend: BpfBackend, batch: Cgro
     assert _triggers(backend, leaf) > counted, "and the counters went on"
 
 
-def test_replacing_a_rule_keeps_its_counters(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+def test_replacing_a_rule_keeps_its_counters(backend: Backend, batch: Cgroup, disk: Path) -> None:
     leaf = batch.child("leaf")
     backend.apply([_rule(leaf)])
     _charge(leaf, disk)
@@ -104,7 +101,7 @@ def test_replacing_a_rule_keeps_its_counters(backend: BpfBackend, batch: Cgroup,
     assert after.pages_reclaimed >= counted.pages_reclaimed
 
 
-def test_a_cgroup_that_is_gone_already_is_left_out(backend: BpfBackend, batch: Cgroup) -> None:
+def test_a_cgroup_that_is_gone_already_is_left_out(backend: Backend, batch: Cgroup) -> None:
     leaf, passing = batch.child("leaf"), batch.child("passing")
     rules = [_rule(leaf), _rule(passing)]
     passing.remove()
@@ -112,7 +109,8 @@ def test_a_cgroup_that_is_gone_already_is_left_out(backend: BpfBackend, batch: C
     assert leaf.cgroup_id in backend.stats()
 
 
-def test_a_path_that_another_cgroup_has_taken_is_left_alone(backend: BpfBackend, batch: Cgroup) -> None:
+@pytest.mark.bpf_only("links")
+def test_a_path_that_another_cgroup_has_taken_is_left_alone(backend: Backend, batch: Cgroup) -> None:
     leaf = batch.child("leaf")
     gone = _rule(leaf)
     leaf.remove()
@@ -122,7 +120,7 @@ def test_a_path_that_another_cgroup_has_taken_is_left_alone(backend: BpfBackend,
     assert link_ids() == before
 
 
-def test_the_removal_of_a_governed_cgroup_is_reported_once(backend: BpfBackend, batch: Cgroup) -> None:
+def test_the_removal_of_a_governed_cgroup_is_reported_once(backend: Backend, batch: Cgroup) -> None:
     leaf = batch.child("leaf")
     gone = leaf.cgroup_id
     backend.apply([_rule(leaf)])
@@ -138,8 +136,9 @@ def test_the_removal_of_a_governed_cgroup_is_reported_once(backend: BpfBackend, 
     assert gone not in backend.stats()
 
 
+@pytest.mark.bpf_only("links")
 def test_a_refused_attachment_leaves_the_old_rules_in_force(
-    backend: BpfBackend, batch: Cgroup, disk: Path
+    backend: Backend, batch: Cgroup, disk: Path
 ) -> None:
     leaf, taken = batch.child("leaf"), batch.child("taken")
     backend.apply([_rule(leaf)])
@@ -155,7 +154,8 @@ def test_a_refused_attachment_leaves_the_old_rules_in_force(
     assert taken.cgroup_id not in backend.stats()
 
 
-def test_charges_near_the_limit_are_delayed(backend: BpfBackend, batch: Cgroup) -> None:
+@pytest.mark.bpf_only("delays of charges")
+def test_charges_near_the_limit_are_delayed(backend: Backend, batch: Cgroup) -> None:
     leaf = batch.child("leaf")
     leaf.write("memory.swap.max", "0")
     pressure = BackPressure(start_pages=9 * MIB_PAGES, full_pages=12 * MIB_PAGES, max_delay_ms=20)
@@ -167,7 +167,7 @@ def test_charges_near_the_limit_are_delayed(backend: BpfBackend, batch: Cgroup) 
     assert counters.delays <= counters.delay_ms <= 20 * counters.delays
 
 
-def test_an_episode_that_gets_nowhere_gives_up(backend: BpfBackend, batch: Cgroup) -> None:
+def test_an_episode_that_gets_nowhere_gives_up(backend: Backend, batch: Cgroup) -> None:
     leaf = batch.child("leaf")
     leaf.write("memory.swap.max", "0")
     backend.apply([_rule(leaf)])

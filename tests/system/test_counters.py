@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.backend.base import Counters, EpisodeEnded, StartReason, StopReason, Times
-from reclaimd.backend.bpf import BpfBackend
+from reclaimd.backend.base import Backend, Counters, EpisodeEnded, StartReason, StopReason, Times
 from reclaimd.cgroup.reading import EVENTS, take_reading
 from reclaimd.config.models import Mode
 from tests.kernel.cgroups import Cgroup, Charger, until
@@ -20,7 +19,7 @@ MOMENT_NS = 5_000_000_000
 
 
 @pytest.fixture
-def counted(backend: BpfBackend, batch: Cgroup, disk: Path) -> Counters:
+def counted(backend: Backend, batch: Cgroup, disk: Path) -> Counters:
     """The counters of a cgroup between 8 and 6 MiB that wrote 64 MiB, with no episode running."""
     leaf = batch.child("leaf")
     backend.apply([rule(leaf, between(8, 6))])
@@ -63,7 +62,7 @@ def test_the_first_page_comes_after_the_first_pass_has_begun(counted: Counters) 
     assert counted.first_pages.sum_ns <= counted.durations.sum_ns
 
 
-def test_durations_are_those_of_the_events(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+def test_durations_are_those_of_the_events(backend: Backend, batch: Cgroup, disk: Path) -> None:
     leaf = batch.child("leaf")
     backend.apply([rule(leaf, between(8, 6))])
     with Charger(leaf) as charger:
@@ -81,7 +80,7 @@ def test_durations_are_those_of_the_events(backend: BpfBackend, batch: Cgroup, d
 
 
 def test_the_accounts_of_a_cgroup_are_those_that_it_shows(
-    backend: BpfBackend, batch: Cgroup, disk: Path
+    backend: Backend, batch: Cgroup, disk: Path
 ) -> None:
     leaf = batch.child("leaf")
     leaf.write("memory.swap.max", "0")
@@ -102,7 +101,8 @@ def test_the_accounts_of_a_cgroup_are_those_that_it_shows(
     assert told.usage_bytes > 0
 
 
-def test_events_that_nobody_reads_are_lost_and_counted(backend: BpfBackend, batch: Cgroup) -> None:
+@pytest.mark.bpf_only("the ring buffer")
+def test_events_that_nobody_reads_are_lost_and_counted(backend: Backend, batch: Cgroup) -> None:
     leaf = batch.child("leaf")
     backend.apply([rule(leaf, between(64, 32), mode=Mode.MONITOR)])
     # Each is an episode that ends at once; the ring buffer has room for fewer events.

@@ -11,6 +11,8 @@ from tests.kernel.cgroups import Cgroup
 from tests.system.conftest import StartDaemon
 from tests.system.load import limited, writing
 
+pytestmark = pytest.mark.bpf_only("links, maps and programs")
+
 BATCH = """\
 policies:
   - name: batch

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.backend.base import EpisodeEnded, StartReason, StopReason
-from reclaimd.backend.bpf import BpfBackend
+from reclaimd.backend.base import Ability, Backend, EpisodeEnded, StartReason, StopReason
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import MAX_SWAPPINESS, Mode, ProtectAs
 from reclaimd.policy.rule import (
@@ -52,8 +51,14 @@ def leaf(batch: Cgroup) -> Cgroup:
     return batch.child("leaf")
 
 
-def _next_ended(backend: BpfBackend) -> EpisodeEnded:
+def _next_ended(backend: Backend) -> EpisodeEnded:
     return wait_for_ended(backend)[0]
+
+
+def _wait_for_trigger(backend: Backend, cgroup: Cgroup) -> None:
+    for _ in until():
+        if backend.stats()[cgroup.cgroup_id].triggers:
+            return
 
 
 def _limit(cgroup: Cgroup, high_mib: int | None = None, max_mib: int | None = None, swap: str = "0") -> None:
@@ -108,7 +113,7 @@ STARTS = {
 @pytest.mark.parametrize("name", STARTS)
 @pytest.mark.usefixtures("small_pages")
 def test_each_condition_alone_starts_an_episode(
-    backend: BpfBackend, leaf: Cgroup, disk: Path, name: str
+    backend: Backend, leaf: Cgroup, disk: Path, name: str
 ) -> None:
     load, condition = STARTS[name]
     backend.apply([rule(leaf, Reclaim(all_of(condition), all_of(Condition(Metric.AFTER, NS_PER_MS))))])
@@ -118,7 +123,7 @@ def test_each_condition_alone_starts_an_episode(
     assert event.start_value >= condition.bound
 
 
-def test_what_is_not_reached_starts_nothing(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_what_is_not_reached_starts_nothing(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     far = [
         usage(FAR_MIB),
         Condition(Metric.PSI_SOME, WINDOW_MS * NS_PER_MS, WINDOW_MS),
@@ -171,7 +176,7 @@ def _again_and_again(load: Load, cgroup: Cgroup, disk: Path) -> Iterator[None]:
 @pytest.mark.parametrize("name", STOPS)
 @pytest.mark.usefixtures("small_pages")
 def test_each_condition_alone_stops_an_episode_once_it_has_calmed_down(
-    backend: BpfBackend, leaf: Cgroup, disk: Path, name: str
+    backend: Backend, leaf: Cgroup, disk: Path, name: str
 ) -> None:
     load, condition = STOPS[name]
     busy, kept = leaf.child("busy"), leaf.child("kept")
@@ -182,9 +187,7 @@ def test_each_condition_alone_stops_an_episode_once_it_has_calmed_down(
             time.sleep(condition.window_ms / MS_PER_S)
             slowly = Reclaim(all_of(usage(4)), all_of(condition), rate_pages_per_s=SLOWLY)
             backend.apply([rule(leaf, slowly)])
-            for _ in until():
-                if backend.stats()[leaf.cgroup_id].triggers:
-                    break
+            _wait_for_trigger(backend, leaf)
             time.sleep(2.5 * condition.window_ms / MS_PER_S)
             assert not take_ended(backend), "it has not calmed down"
         event = _next_ended(backend)
@@ -193,7 +196,7 @@ def test_each_condition_alone_stops_an_episode_once_it_has_calmed_down(
     assert event.ended_ns - event.started_ns > 2 * condition.window_ms * NS_PER_MS
 
 
-def test_usage_stops_an_episode(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_usage_stops_an_episode(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     backend.apply([rule(leaf, between(8, 6))])
     with Charger(leaf) as charger:
         charger.file(disk / "file", 9 * MIB_PAGES)
@@ -204,7 +207,7 @@ def test_usage_stops_an_episode(backend: BpfBackend, leaf: Cgroup, disk: Path) -
     assert event.pages_reclaimed
 
 
-def test_used_up_swap_stops_an_episode(backend: BpfBackend, batch: Cgroup, leaf: Cgroup, disk: Path) -> None:
+def test_used_up_swap_stops_an_episode(backend: Backend, batch: Cgroup, leaf: Cgroup, disk: Path) -> None:
     other = batch.child("other")
     with Charger(leaf) as charger, Charger(other) as swapped:
         swapped.anon(16 * MIB_PAGES)
@@ -228,7 +231,7 @@ def _free_swap_pages() -> int:
 
 @pytest.mark.parametrize("any_of_all", [True, False], ids=["any of all", "all of any"])
 def test_a_stop_joins_its_conditions(
-    backend: BpfBackend,
+    backend: Backend,
     leaf: Cgroup,
     disk: Path,
     any_of_all: bool,  # noqa: FBT001  a parameter of pytest's
@@ -251,9 +254,7 @@ def test_a_stop_joins_its_conditions(
     assert NS_PER_S <= event.ended_ns - event.started_ns < 60 * NS_PER_S
 
 
-def test_an_episode_stops_when_it_has_reclaimed_so_much(
-    backend: BpfBackend, leaf: Cgroup, disk: Path
-) -> None:
+def test_an_episode_stops_when_it_has_reclaimed_so_much(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     reclaim = Reclaim(all_of(usage(8)), all_of(Condition(Metric.RECLAIMED, MIB_PAGES)), pass_pages=64)
     backend.apply([rule(leaf, reclaim)])
     with Charger(leaf) as charger:
@@ -264,7 +265,7 @@ def test_an_episode_stops_when_it_has_reclaimed_so_much(
     assert event.pages_asked < 3 * MIB_PAGES
 
 
-def test_an_episode_stops_after_so_long(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_an_episode_stops_after_so_long(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     after = Condition(Metric.AFTER, 2 * NS_PER_S)
     with Charger(leaf) as charger:
         # Written back before the episode begins: passes that find only dirty pages would end it.
@@ -276,7 +277,7 @@ def test_an_episode_stops_after_so_long(backend: BpfBackend, leaf: Cgroup, disk:
     assert event.stop_value >= after.bound
 
 
-def test_an_episode_stops_at_the_floor(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_an_episode_stops_at_the_floor(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     reclaim = Reclaim(all_of(usage(8)), all_of(usage(2)), floor_pages=5 * MIB_PAGES, pass_pages=64)
     backend.apply([rule(leaf, reclaim)])
     with Charger(leaf) as charger:
@@ -288,7 +289,7 @@ def test_an_episode_stops_at_the_floor(backend: BpfBackend, leaf: Cgroup, disk: 
         assert leaf.usage_pages >= 5 * MIB_PAGES - (os.cpu_count() or 1) * MEMCG_CHARGE_BATCH
 
 
-def test_an_episode_stops_when_its_rule_is_removed(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_an_episode_stops_when_its_rule_is_removed(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     backend.apply([rule(leaf, Reclaim(all_of(usage(8)), all_of(usage(2)), rate_pages_per_s=SLOWLY))])
     with Charger(leaf) as charger:
         charger.file(disk / "file", 9 * MIB_PAGES)
@@ -305,7 +306,7 @@ def test_an_episode_stops_when_its_rule_is_removed(backend: BpfBackend, leaf: Cg
 
 
 def test_an_episode_stops_when_its_cgroup_is_removed_even_while_it_waits(
-    backend: BpfBackend, leaf: Cgroup, disk: Path
+    backend: Backend, leaf: Cgroup, disk: Path
 ) -> None:
     backend.apply([rule(leaf, Reclaim(all_of(usage(8)), all_of(usage(2)), rate_pages_per_s=SLOWLY))])
     with Charger(leaf) as charger:
@@ -320,7 +321,7 @@ def test_an_episode_stops_when_its_cgroup_is_removed_even_while_it_waits(
 
 
 def test_an_episode_stops_when_passes_bring_nothing_and_the_next_waits_ever_longer(
-    backend: BpfBackend, leaf: Cgroup
+    backend: Backend, leaf: Cgroup
 ) -> None:
     leaf.write("memory.swap.max", "0")
     # Anonymous pages alone, of which none can go: not even those of the chargers' own program.
@@ -344,7 +345,7 @@ def test_an_episode_stops_when_passes_bring_nothing_and_the_next_waits_ever_long
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_an_episode_stops_when_its_rule_is_to_reclaim_no_more(
-    backend: BpfBackend, leaf: Cgroup, disk: Path, mode: Mode
+    backend: Backend, leaf: Cgroup, disk: Path, mode: Mode
 ) -> None:
     slowly = Reclaim(all_of(usage(8)), all_of(usage(2)), rate_pages_per_s=SLOWLY)
     never = Protect(ProtectAs.LOW, all_of(Condition(Metric.PGFAULTS, 10**9, 1000)), for_ms=1000)
@@ -352,12 +353,13 @@ def test_an_episode_stops_when_its_rule_is_to_reclaim_no_more(
     backend.apply([rule(leaf, slowly)])
     with Charger(leaf) as charger:
         charger.file(disk / "file", 9 * MIB_PAGES)
+        _wait_for_trigger(backend, leaf)
         backend.apply([instead[mode]])
         assert _next_ended(backend).reason is StopReason.RULE_REMOVED
     assert backend.stats()[leaf.cgroup_id].ended_for[StopReason.RULE_REMOVED] == 1
 
 
-def test_all_waits_for_each_of_its_conditions(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_all_waits_for_each_of_its_conditions(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     start = all_of(usage(8), Condition(Metric.PGFAULTS, 500, 1000))
     backend.apply([rule(leaf, Reclaim(start, all_of(Condition(Metric.AFTER, 1))))])
     with Charger(leaf) as charger:
@@ -369,7 +371,7 @@ def test_all_waits_for_each_of_its_conditions(backend: BpfBackend, leaf: Cgroup,
     assert event.start_value >= 8 * MIB_PAGES
 
 
-def test_any_waits_for_the_first_of_its_conditions(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_any_waits_for_the_first_of_its_conditions(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     start = any_of(Condition(Metric.PGFAULTS, 10**9, 1000), usage(8))
     backend.apply([rule(leaf, Reclaim(start, all_of(usage(6))))])
     with Charger(leaf) as charger:
@@ -381,7 +383,7 @@ def test_any_waits_for_the_first_of_its_conditions(backend: BpfBackend, leaf: Cg
     ("any_of_all", "starts"), [(True, True), (False, False)], ids=["any of all", "all of any"]
 )
 def test_groups_are_joined_the_other_way_round(
-    backend: BpfBackend,
+    backend: Backend,
     leaf: Cgroup,
     disk: Path,
     any_of_all: bool,  # noqa: FBT001  a parameter of pytest's
@@ -394,7 +396,7 @@ def test_groups_are_joined_the_other_way_round(
     assert bool(backend.stats()[leaf.cgroup_id].triggers) is starts
 
 
-def test_a_monitored_cgroup_is_only_watched(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_a_monitored_cgroup_is_only_watched(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     backend.apply([rule(leaf, between(8, 6), mode=Mode.MONITOR)])
     with Charger(leaf) as charger:
         charger.file(disk / "file", 16 * MIB_PAGES)
@@ -410,9 +412,7 @@ def test_a_monitored_cgroup_is_only_watched(backend: BpfBackend, leaf: Cgroup, d
     assert stat["pgscan"] == 0
 
 
-def test_no_more_is_reclaimed_in_a_second_than_the_rate(
-    backend: BpfBackend, leaf: Cgroup, disk: Path
-) -> None:
+def test_no_more_is_reclaimed_in_a_second_than_the_rate(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     after = Condition(Metric.AFTER, 3 * NS_PER_S)
     backend.apply([rule(leaf, Reclaim(all_of(usage(8)), any_of(usage(1), after), rate_pages_per_s=SLOWLY))])
     with Charger(leaf) as charger:
@@ -426,7 +426,7 @@ def test_no_more_is_reclaimed_in_a_second_than_the_rate(
 
 
 def test_no_more_cpu_time_is_spent_in_a_second_than_allowed(
-    backend: BpfBackend, leaf: Cgroup, disk: Path
+    backend: Backend, leaf: Cgroup, disk: Path
 ) -> None:
     after = Condition(Metric.AFTER, 4 * NS_PER_S)
     reclaim = Reclaim(all_of(usage(8)), any_of(usage(1), after), cpu_permille=10, pass_pages=32)
@@ -441,7 +441,7 @@ def test_no_more_cpu_time_is_spent_in_a_second_than_allowed(
     assert event.reclaim_cpu_ns <= (seconds + 1) * 10 * NS_PER_MS + LONGEST_PASS_NS
 
 
-def test_no_episode_begins_while_the_last_cools_down(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_no_episode_begins_while_the_last_cools_down(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     backend.apply([rule(leaf, Reclaim(all_of(usage(4)), all_of(usage(3)), cooldown_ms=60_000))])
     with Charger(leaf) as charger:
         charger.file(disk / "file", 16 * MIB_PAGES)
@@ -450,7 +450,9 @@ def test_no_episode_begins_while_the_last_cools_down(backend: BpfBackend, leaf: 
         assert backend.stats()[leaf.cgroup_id].triggers == 1
 
 
-def test_anon_only_leaves_file_pages_alone(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_anon_only_leaves_file_pages_alone(backend: Backend, leaf: Cgroup, disk: Path) -> None:
+    if Ability.SWAPPINESS_ANON_ONLY not in backend.abilities:
+        pytest.skip("needs a kernel whose memory.reclaim takes swappiness=max")
     reclaim = Reclaim(all_of(usage(16)), all_of(usage(12)), swappiness=SWAPPINESS_ANON_ONLY)
     with Charger(leaf) as charger:
         charger.file(disk / "file", 8 * MIB_PAGES)
@@ -482,7 +484,7 @@ SWAPPINESS = {
 @pytest.mark.parametrize("name", SWAPPINESS)
 @pytest.mark.usefixtures("small_pages")
 def test_swappiness_decides_whether_anonymous_pages_go(
-    backend: BpfBackend, leaf: Cgroup, kernels_swappiness: Path, name: str
+    backend: Backend, leaf: Cgroup, kernels_swappiness: Path, name: str
 ) -> None:
     swappiness, kernels, reason = SWAPPINESS[name]
     kernels_swappiness.write_text(str(kernels))
@@ -493,7 +495,8 @@ def test_swappiness_decides_whether_anonymous_pages_go(
         assert bool(int(leaf.read("memory.swap.current"))) is (reason is StopReason.USAGE)
 
 
-def test_an_idle_cgroup_costs_no_timer(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+@pytest.mark.bpf_only("charges wake what looks at a cgroup")
+def test_an_idle_cgroup_costs_no_timer(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     condition = Condition(Metric.PSI_SOME, WINDOW_MS * NS_PER_MS, WINDOW_MS)
     backend.apply([rule(leaf, Reclaim(all_of(condition), all_of(usage(1))))])
 
@@ -520,8 +523,9 @@ def _unchanged(ticks: Callable[[], int]) -> bool:
     return False
 
 
+@pytest.mark.bpf_only("charges wake what looks at a cgroup")
 def test_a_condition_out_of_reach_for_usage_costs_no_timer(
-    backend: BpfBackend, leaf: Cgroup, disk: Path
+    backend: Backend, leaf: Cgroup, disk: Path
 ) -> None:
     start = all_of(usage(FAR_MIB), Condition(Metric.PSI_SOME, 1, WINDOW_MS))
     backend.apply([rule(leaf, Reclaim(start, all_of(usage(1))))])
@@ -530,7 +534,7 @@ def test_a_condition_out_of_reach_for_usage_costs_no_timer(
 
 
 def test_a_cgroup_made_below_is_governed_from_its_first_charge(
-    backend: BpfBackend, leaf: Cgroup, disk: Path
+    backend: Backend, leaf: Cgroup, disk: Path
 ) -> None:
     backend.apply([rule(leaf, between(8, 6))])
     new = leaf.child("new").child("newer")

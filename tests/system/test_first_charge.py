@@ -16,6 +16,8 @@ from tests.system.daemon import Daemon
 from tests.system.entries import state_of
 from tests.system.rules import MIB_PAGES
 
+pytestmark = pytest.mark.bpf_only("rules that hold from the first charge")
+
 POLICY = """\
 policies:
   - name: slice

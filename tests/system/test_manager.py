@@ -15,6 +15,7 @@ from tests.system.daemon import COMMAND, PATIENCE_S, free_port
 from tests.system.load import limited
 
 JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
+IN_FORCE = "MESSAGE_ID=92714a1ade26454cb17b3d3d48c5c64e"
 POLICIES = """\
 policies:
   - name: batch
@@ -75,8 +76,9 @@ def test_systemd_is_told_of_the_start_signs_of_life_and_the_stop(
 def test_lines_are_journal_entries_where_standard_error_is_the_journals(config: Path, stderr: Path) -> None:
     with _listening(JOURNAL_SOCKET) as journal:
         with _daemon(config, stderr):
-            fields = journal.recv(65536).decode().splitlines()
-        assert "MESSAGE_ID=92714a1ade26454cb17b3d3d48c5c64e" in fields
+            fields = []
+            while IN_FORCE not in fields:
+                fields = journal.recv(65536).decode().splitlines()
         assert "PRIORITY=6" in fields
         assert "RULES=1" in fields
         assert any(field.startswith("MESSAGE=in force rules=1 ") for field in fields)

@@ -25,6 +25,7 @@ policies:
     match: /batch/*
     reclaim: {start: 24MiB, stop: 22MiB}
     back_pressure: {start: 29MiB, max_delay: 100ms}
+    on_missing: warn
 """
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import BPF, MEMORY_RECLAIM
 from tests.kernel.cgroups import Cgroup
 from tests.system.conftest import StartDaemon
 from tests.system.daemon import Daemon
@@ -19,6 +20,7 @@ policies:
     match: /batch/*
     reclaim: {start: 24MiB, stop: 22MiB}
     back_pressure: {start: 29MiB, max_delay: 100ms}
+    on_missing: warn
 """
 #: Other numbers, another name, and attached one level further up.
 B = """\
@@ -27,12 +29,13 @@ policies:
     match: /batch/*
     reclaim: {start: 23MiB, stop: 20MiB}
     back_pressure: {start: 28MiB, max_delay: 200ms}
+    on_missing: warn
   - name: above
     match: /batch
     reclaim: {start: 512MiB, stop: 500MiB}
 """
-#: Of a cgroup under load, at least so many count something.
-BUSY_COUNTERS = 20
+#: Of a cgroup under load, at least so many count something; where charges are not delayed, fewer do.
+BUSY_COUNTERS = {BPF: 20, MEMORY_RECLAIM: 10}
 BROKEN = A.replace("22MiB", "22M")
 
 
@@ -57,9 +60,11 @@ def _max_events(leaves: list[Cgroup]) -> list[int]:
     return [leaf.keyed("memory.events")["max"] for leaf in leaves]
 
 
-def test_no_charge_is_without_a_rule_and_no_count_is_lost(daemon: Daemon, leaves: list[Cgroup]) -> None:
+def test_no_charge_is_without_a_rule_and_no_count_is_lost(
+    daemon: Daemon, leaves: list[Cgroup], backend_name: str
+) -> None:
     counted = daemon.scrape().counted()
-    assert sum(value > 0 for value in counted.values()) > len(leaves) * BUSY_COUNTERS
+    assert sum(value > 0 for value in counted.values()) > len(leaves) * BUSY_COUNTERS[backend_name]
     for number in range(10):
         name, policies = ("b", B) if number % 2 == 0 else ("a", A)
         daemon.reload(policies)
@@ -72,7 +77,8 @@ def test_no_charge_is_without_a_rule_and_no_count_is_lost(daemon: Daemon, leaves
         counted = {key: value for key, value in now.items() if dict(key)["cgroup"] != "/batch"}
         daemon.wait_for("episode", policy=name)
     assert daemon.scrape().value("reclaimd_ungoverned_charges_total") == 0
-    assert _max_events(leaves) == [0, 0]
+    if backend_name == BPF:
+        assert _max_events(leaves) == [0, 0]
 
 
 def test_a_broken_file_leaves_the_old_rules_at_work_and_says_why(daemon: Daemon) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.backend.base import EpisodeEnded, RefusedError, StartReason, StopReason
-from reclaimd.backend.bpf import BpfBackend
+from reclaimd.backend.base import Backend, EpisodeEnded, RefusedError, StartReason, StopReason
 from reclaimd.config.models import Mode
 from tests.kernel.cgroups import Cgroup, Charger
 from tests.system.ended import wait_for_ended
@@ -29,12 +28,12 @@ def cached(leaf: Cgroup, disk: Path) -> None:
         charger.file(disk / "file", 32 * MIB_PAGES)
 
 
-def _ended(backend: BpfBackend) -> EpisodeEnded:
+def _ended(backend: Backend) -> EpisodeEnded:
     return wait_for_ended(backend)[0]
 
 
 @pytest.mark.usefixtures("cached")
-def test_it_ends_when_it_has_what_was_asked_for(backend: BpfBackend, leaf: Cgroup) -> None:
+def test_it_ends_when_it_has_what_was_asked_for(backend: Backend, leaf: Cgroup) -> None:
     backend.apply([rule(leaf, FAR)])
     before = leaf.usage_pages
     backend.reclaim(leaf.cgroup_id, 8 * MIB_PAGES)
@@ -47,7 +46,7 @@ def test_it_ends_when_it_has_what_was_asked_for(backend: BpfBackend, leaf: Cgrou
 
 
 @pytest.mark.usefixtures("cached")
-def test_it_is_made_of_bounded_passes_and_counted(backend: BpfBackend, leaf: Cgroup) -> None:
+def test_it_is_made_of_bounded_passes_and_counted(backend: Backend, leaf: Cgroup) -> None:
     backend.apply([rule(leaf, FAR)])
     backend.reclaim(leaf.cgroup_id, 4 * MIB_PAGES)
     event = _ended(backend)
@@ -58,7 +57,7 @@ def test_it_is_made_of_bounded_passes_and_counted(backend: BpfBackend, leaf: Cgr
 
 
 @pytest.mark.usefixtures("cached")
-def test_it_does_not_go_below_the_floor(backend: BpfBackend, leaf: Cgroup) -> None:
+def test_it_does_not_go_below_the_floor(backend: Backend, leaf: Cgroup) -> None:
     backend.apply([rule(leaf, replace(FAR, floor_pages=24 * MIB_PAGES))])
     backend.reclaim(leaf.cgroup_id, 32 * MIB_PAGES)
     event = _ended(backend)
@@ -66,7 +65,7 @@ def test_it_does_not_go_below_the_floor(backend: BpfBackend, leaf: Cgroup) -> No
     assert event.usage_ended_pages >= 23 * MIB_PAGES
 
 
-def test_it_gives_up_where_there_is_nothing(backend: BpfBackend, leaf: Cgroup) -> None:
+def test_it_gives_up_where_there_is_nothing(backend: Backend, leaf: Cgroup) -> None:
     leaf.write("memory.swap.max", "0")
     backend.apply([rule(leaf, FAR)])
     with Charger(leaf) as charger:
@@ -77,7 +76,7 @@ def test_it_gives_up_where_there_is_nothing(backend: BpfBackend, leaf: Cgroup) -
 
 
 @pytest.mark.usefixtures("cached")
-def test_a_cooldown_is_for_triggers(backend: BpfBackend, leaf: Cgroup) -> None:
+def test_a_cooldown_is_for_triggers(backend: Backend, leaf: Cgroup) -> None:
     backend.apply([rule(leaf, replace(FAR, cooldown_ms=3_600_000))])
     for _ in range(2):
         backend.reclaim(leaf.cgroup_id, MIB_PAGES)
@@ -85,7 +84,7 @@ def test_a_cooldown_is_for_triggers(backend: BpfBackend, leaf: Cgroup) -> None:
 
 
 @pytest.mark.usefixtures("cached")
-def test_the_next_trigger_goes_by_the_rule_again(backend: BpfBackend, leaf: Cgroup, disk: Path) -> None:
+def test_the_next_trigger_goes_by_the_rule_again(backend: Backend, leaf: Cgroup, disk: Path) -> None:
     backend.apply([rule(leaf, FAR)])
     backend.reclaim(leaf.cgroup_id, MIB_PAGES)
     _ended(backend)
@@ -98,7 +97,7 @@ def test_the_next_trigger_goes_by_the_rule_again(backend: BpfBackend, leaf: Cgro
 
 
 @pytest.mark.usefixtures("cached")
-def test_a_second_one_is_refused_while_one_runs(backend: BpfBackend, leaf: Cgroup) -> None:
+def test_a_second_one_is_refused_while_one_runs(backend: Backend, leaf: Cgroup) -> None:
     # So little in a second that the first is still there.
     backend.apply([rule(leaf, replace(FAR, rate_pages_per_s=1))])
     backend.reclaim(leaf.cgroup_id, 8 * MIB_PAGES)
@@ -107,19 +106,19 @@ def test_a_second_one_is_refused_while_one_runs(backend: BpfBackend, leaf: Cgrou
 
 
 @pytest.mark.usefixtures("cached")
-def test_a_policy_that_monitors_reclaims_nothing(backend: BpfBackend, leaf: Cgroup) -> None:
+def test_a_policy_that_monitors_reclaims_nothing(backend: Backend, leaf: Cgroup) -> None:
     backend.apply([rule(leaf, FAR, mode=Mode.MONITOR)])
     backend.reclaim(leaf.cgroup_id, 8 * MIB_PAGES)
     event = _ended(backend)
     assert (event.reason, event.pages_reclaimed) == (StopReason.MONITORED, 0)
 
 
-def test_a_rule_that_does_not_reclaim_refuses(backend: BpfBackend, leaf: Cgroup) -> None:
+def test_a_rule_that_does_not_reclaim_refuses(backend: Backend, leaf: Cgroup) -> None:
     backend.apply([rule(leaf)])
     with pytest.raises(RefusedError, match="does not reclaim"):
         backend.reclaim(leaf.cgroup_id, MIB_PAGES)
 
 
-def test_a_cgroup_without_a_rule_refuses(backend: BpfBackend, leaf: Cgroup) -> None:
+def test_a_cgroup_without_a_rule_refuses(backend: Backend, leaf: Cgroup) -> None:
     with pytest.raises(RefusedError, match="no rule"):
         backend.reclaim(leaf.cgroup_id, MIB_PAGES)

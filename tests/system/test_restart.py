@@ -27,6 +27,8 @@ from tests.system.daemon import run_reclaimd
 from tests.system.load import limited, writing
 from tests.system.rules import MIB_PAGES, between, rule
 
+pytestmark = pytest.mark.bpf_only("rules that outlive the daemon")
+
 PINS = BPFFS / NAME
 KILLS = 50
 

@@ -11,6 +11,8 @@ from tests.system.conftest import StartDaemon
 from tests.system.entries import cgroups_in
 from tests.system.load import MIB
 
+pytestmark = pytest.mark.bpf_only("entries of the kernel's maps")
+
 CGROUPS = 1000
 #: After the first of them was made.
 GOVERNED_WITHIN_S = 5.0
@@ -28,6 +30,7 @@ policies:
     match: /batch/*
     reclaim: {start: 75%, stop: 50%}
     back_pressure: {start: 90%, max_delay: 100ms}
+    on_missing: warn
 """
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.backend.base import ProtectionBegan, StopReason
-from reclaimd.backend.bpf import BpfBackend
+from reclaimd.backend.base import Backend, ProtectionBegan, StopReason
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode, ProtectAs
 from reclaimd.policy.rule import Condition, Protect, Rule, Throttle
@@ -43,7 +42,7 @@ def _protected(
     return rule(cgroup, protect=Protect(protect_as, FAULTING, for_ms), mode=mode)
 
 
-def _await_protection(backend: BpfBackend) -> ProtectionBegan:
+def _await_protection(backend: Backend) -> ProtectionBegan:
     for _ in until():
         for event in backend.events():
             if isinstance(event, ProtectionBegan):
@@ -51,11 +50,12 @@ def _await_protection(backend: BpfBackend) -> ProtectionBegan:
     raise AssertionError  # until() does not come to its end
 
 
+@pytest.mark.bpf_only("delays of charges")
 @pytest.mark.parametrize(
     "protect_as", list(ProtectAs), ids=["delay only", "with below_low", "with below_min"]
 )
 def test_the_low_cgroup_waits_while_the_high_one_faults(
-    backend: BpfBackend, high: Cgroup, low: Cgroup, protect_as: ProtectAs
+    backend: Backend, high: Cgroup, low: Cgroup, protect_as: ProtectAs
 ) -> None:
     throttled = rule(low, throttles=[Throttle(high.cgroup_id, DELAY_MS)])
     backend.apply([_protected(high, protect_as), throttled])
@@ -73,9 +73,8 @@ def test_the_low_cgroup_waits_while_the_high_one_faults(
     assert not backend.stats()[high.cgroup_id].throttles
 
 
-def test_nobody_waits_for_a_cgroup_that_does_not_fault(
-    backend: BpfBackend, high: Cgroup, low: Cgroup
-) -> None:
+@pytest.mark.bpf_only("delays of charges")
+def test_nobody_waits_for_a_cgroup_that_does_not_fault(backend: Backend, high: Cgroup, low: Cgroup) -> None:
     throttled = rule(low, throttles=[Throttle(high.cgroup_id, DELAY_MS)])
     backend.apply([_protected(high, ProtectAs.LOW), throttled])
     with Charger(low) as charger:
@@ -90,7 +89,7 @@ def _reclaim(cgroup: Cgroup, pages: int) -> None:
         return  # less than that was there
 
 
-def _fault_until_protected(backend: BpfBackend, favoured: Charger, other: Charger, disk: Path) -> None:
+def _fault_until_protected(backend: Backend, favoured: Charger, other: Charger, disk: Path) -> None:
     """Have one fault that has 8 MiB of page cache, as another has that does not."""
     favoured.file(disk / "high", 8 * MIB_PAGES)
     other.file(disk / "low", 8 * MIB_PAGES)
@@ -105,10 +104,11 @@ def _spares(above: Cgroup, cgroup: Cgroup) -> bool:
     return cgroup.usage_pages >= before_pages - MIB_PAGES // 2
 
 
+@pytest.mark.bpf_only("protection")
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("protect_as", [ProtectAs.LOW, ProtectAs.MIN])
 def test_reclaim_from_above_spares_the_cgroup_that_faults(
-    backend: BpfBackend, batch: Cgroup, disk: Path, protect_as: ProtectAs, mode: Mode
+    backend: Backend, batch: Cgroup, disk: Path, protect_as: ProtectAs, mode: Mode
 ) -> None:
     high, low = batch.child("high"), batch.child("low")
     backend.apply([_protected(high, protect_as, mode=mode)])
@@ -117,9 +117,10 @@ def test_reclaim_from_above_spares_the_cgroup_that_faults(
         assert _spares(batch, high) is (mode is Mode.ENFORCE)
 
 
+@pytest.mark.bpf_only("protection")
 @pytest.mark.parametrize("protect_as", [ProtectAs.LOW, ProtectAs.MIN])
 def test_what_is_below_is_spared_from_above_and_not_from_the_protected_cgroups_own_limit(
-    backend: BpfBackend, batch: Cgroup, high: Cgroup, disk: Path, protect_as: ProtectAs
+    backend: Backend, batch: Cgroup, high: Cgroup, disk: Path, protect_as: ProtectAs
 ) -> None:
     leaf, low = high.child("leaf"), batch.child("low")
     backend.apply([_protected(high, protect_as)])
@@ -133,8 +134,9 @@ def test_what_is_below_is_spared_from_above_and_not_from_the_protected_cgroups_o
     assert events["oom"] == 0
 
 
+@pytest.mark.bpf_only("protection")
 def test_protection_ends_with_its_condition(
-    backend: BpfBackend, batch: Cgroup, high: Cgroup, disk: Path
+    backend: Backend, batch: Cgroup, high: Cgroup, disk: Path
 ) -> None:
     backend.apply([_protected(high, ProtectAs.MIN, for_ms=100)])
     with Charger(high) as charger:
@@ -147,8 +149,9 @@ def test_protection_ends_with_its_condition(
                 break
 
 
+@pytest.mark.bpf_only("delays of charges")
 def test_protection_and_its_throttle_go_on_for_a_time_and_then_end(
-    backend: BpfBackend, high: Cgroup, low: Cgroup
+    backend: Backend, high: Cgroup, low: Cgroup
 ) -> None:
     throttled = rule(low, throttles=[Throttle(high.cgroup_id, delay_ms=500)])
     backend.apply([_protected(high, ProtectAs.LOW, for_ms=FOR_MS), throttled])
@@ -170,7 +173,7 @@ def test_protection_and_its_throttle_go_on_for_a_time_and_then_end(
     assert lasted_s >= FOR_MS / MS_PER_S
 
 
-def test_64_episodes_make_progress_together(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+def test_64_episodes_make_progress_together(backend: Backend, batch: Cgroup, disk: Path) -> None:
     leaves = [batch.child(f"leaf{number}") for number in range(64)]
     for number, leaf in enumerate(leaves):
         with Charger(leaf) as charger:
@@ -188,7 +191,7 @@ def test_64_episodes_make_progress_together(backend: BpfBackend, batch: Cgroup, 
     assert running > len(leaves) // 2
 
 
-def test_removing_a_cgroup_waits_for_no_reclaim(backend: BpfBackend, batch: Cgroup, disk: Path) -> None:
+def test_removing_a_cgroup_waits_for_no_reclaim(backend: Backend, batch: Cgroup, disk: Path) -> None:
     leaves = [batch.child(f"leaf{number}") for number in range(200)]
     in_small_passes = replace(between(FAR_MIB, 1), pass_pages=BATCH_PAGES)
     backend.apply([rule(leaf, in_small_passes) for leaf in leaves])
@@ -212,7 +215,7 @@ def test_removing_a_cgroup_waits_for_no_reclaim(backend: BpfBackend, batch: Cgro
 
 
 def test_replacing_rules_under_load_leaves_no_charge_ungoverned(
-    backend: BpfBackend, batch: Cgroup, disk: Path
+    backend: Backend, batch: Cgroup, disk: Path
 ) -> None:
     leaf = batch.child("leaf")
     backend.apply([rule(leaf, between(8, 6))])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from reclaimd.backend.alone import Alone
 from reclaimd.cgroup.reading import Reading
 from reclaimd.config.metric import Metric
 from reclaimd.errors import ReclaimdError
@@ -56,6 +57,24 @@ class StopReason(StrEnum):
     MONITORED = "monitored"
 
 
+class Ability(StrEnum):
+    """What a policy may ask for and not every backend can do, or not on every kernel.
+
+    FIRST_CHARGE: a cgroup is governed from its first charge on. KEEP_ON_STOP: rules stay at work without a daemon.
+    SWAPPINESS, SWAPPINESS_ANON_ONLY: passes have a swappiness of their own; it may be to take no file pages.
+    PSI: the kernel accounts for pressure.
+    """
+
+    BACK_PRESSURE = "back_pressure"
+    PROTECT = "protect"
+    THROTTLE = "throttle"
+    FIRST_CHARGE = "first_charge"
+    KEEP_ON_STOP = "keep_on_stop"
+    SWAPPINESS = "swappiness"
+    SWAPPINESS_ANON_ONLY = "swappiness_anon_only"
+    PSI = "psi"
+
+
 #: The bounds of the buckets of Times in ns, but for the last one, which has none.
 TIME_BOUNDS_NS = tuple(1000 * 4**power for power in range(15))
 
@@ -99,6 +118,7 @@ class Counters:
         durations: how long episodes took; those that are only monitored are left out.
         first_passes: from triggers to where the first pass began.
         first_pages: from triggers to the end of the first pass that brought a page.
+        swapless: passes that left anonymous memory alone because swap had no room; none where the kernel sees to it.
         reading: what the cgroup's own accounts said at the same moment; None where the backend does not look.
     """
 
@@ -123,6 +143,7 @@ class Counters:
     durations: Times = Times()
     first_passes: Times = Times()
     first_pages: Times = Times()
+    swapless: int = 0
     reading: Reading | None = None
 
 
@@ -188,6 +209,13 @@ class Backend(Protocol):
     def features(self) -> Mapping[str, bool]:
         """What the backend looked for on this host, and whether it is there."""
 
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What the backend can do on this host, of what a policy may ask for."""
+
+    def may_govern(self, path: str, /) -> bool:
+        """Tell whether this process may reclaim from the cgroup at a path; rules are only for those."""
+
     def apply(self, rules: Sequence[Rule]) -> None:
         """Replace all rules by these.
 
@@ -230,3 +258,21 @@ class Backend(Protocol):
 
         Calling it again does nothing.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A backend that was opened, and why it is this one.
+
+    `alone` is closed when it is done with, so that another daemon may run.
+    """
+
+    backend: Backend
+    why: str
+    alone: Alone | None = None
+
+    def close(self) -> None:
+        """Close both; idempotent."""
+        self.backend.close()
+        if self.alone:
+            self.alone.close()

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # From the kernel's include/uapi/linux/inotify.h.
+IN_MODIFY = 0x00000002
 IN_CREATE = 0x00000100
 IN_DELETE = 0x00000200
+IN_DELETE_SELF = 0x00000400
 IN_Q_OVERFLOW = 0x00004000
 IN_ONLYDIR = 0x01000000
+IN_ONESHOT = 0x80000000
 IN_ISDIR = 0x40000000
 
 _HEADER = struct.Struct("iIII")

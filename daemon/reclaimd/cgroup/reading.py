@@ -41,18 +41,21 @@ def take_reading(root: str, path: str, cgroup_id: int) -> Reading | None:
     except OSError:
         return None
     try:
-        if os.fstat(directory_fd).st_ino != cgroup_id:
-            return None
+        return reading_of(directory_fd) if os.fstat(directory_fd).st_ino == cgroup_id else None
+    finally:
+        os.close(directory_fd)
+
+
+def reading_of(directory_fd: int) -> Reading | None:
+    """Read the cgroup whose directory this is; None if it has gone, or lost its memory controller."""
+    try:
         return Reading(
             int(_read(directory_fd, "memory.current")),
             _totals(directory_fd),
             _events(_read(directory_fd, "memory.events")),
         )
     except (OSError, ValueError):
-        # It has gone meanwhile, or lost its memory controller.
         return None
-    finally:
-        os.close(directory_fd)
 
 
 def _totals(directory_fd: int) -> tuple[int, ...]:

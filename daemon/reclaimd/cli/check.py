@@ -11,6 +11,7 @@ from pathlib import Path
 from reclaimd.cgroup.facts import CgroupFacts, survey
 from reclaimd.cgroup.host import find_cgroup_root
 from reclaimd.cgroup.machine import read_machine
+from reclaimd.cli.outlook import Outlook
 from reclaimd.config import load_config
 from reclaimd.config.problem import InvalidConfigError, Problem, Severity, printable
 from reclaimd.errors import HostError
@@ -33,6 +34,7 @@ class Outcome:
     rules: Sequence[Rule] = ()
     problems: Sequence[Problem] = ()
     unresolved: str | None = None
+    outlook: Outlook | None = None
 
     @property
     def exit_status(self) -> int:
@@ -56,6 +58,8 @@ def check(file: Path, cgroup_root: Path | None) -> int:
     print(f"{printable(str(file))}: valid, {outcome.policies} {what}")
     if outcome.unresolved:
         print(f"not resolved for this host: {outcome.unresolved}")
+    if outcome.outlook:
+        print(printable(str(outcome.outlook)))
     for problem in outcome.problems:
         print(problem, file=sys.stderr)
     if outcome.rules:
@@ -67,8 +71,8 @@ def check_as_dict(file: Path, cgroup_root: Path | None) -> tuple[dict[str, objec
     """Return what is to be said about a configuration, for programs, and the exit status.
 
     It is {"valid": bool, "problems": [{"file", "line", "column", "severity", "text", "hint"}]} and, for a valid one,
-    "policies": how many, "unresolved": why there are no rules or null, "rules": [{"cgroup", "policy", and what
-    rule_as_dict() gives}].
+    "policies": how many, "unresolved": why there are no rules or null, "backend": its name or null, "backend_why": why it
+    is this one or there is none, "rules": [{"cgroup", "policy", and what rule_as_dict() gives}].
 
     Raises:
         ConfigError, NotPermittedError: the file cannot be read.
@@ -82,6 +86,8 @@ def check_as_dict(file: Path, cgroup_root: Path | None) -> tuple[dict[str, objec
         "problems": list(map(problem_as_dict, outcome.problems)),
         "policies": outcome.policies,
         "unresolved": outcome.unresolved,
+        "backend": outcome.outlook.backend if outcome.outlook else None,
+        "backend_why": outcome.outlook.why if outcome.outlook else outcome.unresolved,
         "rules": [
             {
                 "cgroup": printable(rule.path),
@@ -105,11 +111,13 @@ def _outcome(file: Path, cgroup_root: Path | None) -> Outcome:
     loaded = load_config(file)
     policies = len(loaded.config.policies)
     try:
-        cgroups = _survey(cgroup_root)
+        root = find_cgroup_root() if cgroup_root is None else cgroup_root
+        cgroups = _survey(root)
     except HostError as error:
         return Outcome(policies, unresolved=str(error))
-    resolution = resolve(loaded, cgroups, page_bytes=PAGE_BYTES, machine=read_machine())
-    return Outcome(policies, resolution.rules, resolution.problems)
+    outlook = Outlook.of(loaded, root)
+    resolution = resolve(outlook.loaded, cgroups, page_bytes=PAGE_BYTES, machine=read_machine())
+    return Outcome(policies, resolution.rules, (*outlook.problems, *resolution.problems), outlook=outlook)
 
 
 def rules_table(rules: Sequence[Rule]) -> str:
@@ -130,8 +138,7 @@ def paths_of(rules: Sequence[Rule]) -> dict[int, str]:
     return {rule.cgroup_id: rule.path for rule in rules}
 
 
-def _survey(cgroup_root: Path | None) -> list[CgroupFacts]:
-    root = find_cgroup_root() if cgroup_root is None else cgroup_root
+def _survey(root: Path) -> list[CgroupFacts]:
     try:
         return survey(root)
     except OSError as error:

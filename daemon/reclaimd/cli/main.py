@@ -2,6 +2,7 @@
 """The command `reclaimd`."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -9,13 +10,14 @@ from functools import partial
 from pathlib import Path
 
 from reclaimd import __version__
-from reclaimd.backend.bpf import detach, open_backend
+from reclaimd.backend.bpf import detach
+from reclaimd.backend.choose import open_chosen
 from reclaimd.cgroup.host import find_cgroup_root
 from reclaimd.cli.check import check
 from reclaimd.cli.message import error_line
+from reclaimd.cli.probe import HostReport
 from reclaimd.config import DEFAULT_CONFIG, load_config
 from reclaimd.errors import ReclaimdError, exit_status
-from reclaimd.kernel.probe import probe
 from reclaimd.service.control.address import DEFAULT_PATH
 from reclaimd.service.lifecycle import Surroundings, serve
 from reclaimd.service.log import stderr_log
@@ -58,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_detach(
         commands.add_parser("detach", help="take all rules away that a daemon has left in the kernel")
     )
-    _add_probe(commands.add_parser("probe", help="say what this host offers and what is missing to run"))
+    _add_probe(commands.add_parser("probe", help="say what this host offers and which backend it can run"))
     return parser
 
 
@@ -125,7 +127,7 @@ def _run(options: argparse.Namespace) -> int:
     with stderr_log(loaded.config.log) as log:
         manager = ServiceManager.of_environment()
         surroundings = Surroundings(find_cgroup_root(), options.socket, log, manager)
-        serve(loaded, load, open_backend, surroundings)
+        serve(loaded, load, partial(open_chosen, loaded.config.backend), surroundings)
     return 0
 
 
@@ -135,7 +137,6 @@ def _detach(_options: argparse.Namespace) -> int:
 
 
 def _probe(options: argparse.Namespace) -> int:
-    report = probe()
-    print(report.as_json() if options.json else report.as_text())
-    error = report.error()
-    return error.exit_status if error else 0
+    report = HostReport.of_this_host()
+    print(json.dumps(report.as_dict(), indent=2) if options.json else "\n".join(report.text_lines()))
+    return report.exit_status

@@ -56,6 +56,24 @@ class Mode(StrEnum):
     MONITOR = "monitor"
 
 
+class OnMissing(StrEnum):
+    """What becomes of a policy that asks for something that the backend cannot do.
+
+    REFUSE: it is not put in force. WARN: it is carried out without that.
+    """
+
+    REFUSE = "refuse"
+    WARN = "warn"
+
+
+class BackendChoice(StrEnum):
+    """What carries rules out: the BPF programs of a patched kernel, writes to memory.reclaim, or what the host can."""
+
+    AUTO = "auto"
+    BPF = "bpf"
+    MEMORY_RECLAIM = "memory.reclaim"
+
+
 class ProtectAs(StrEnum):
     """As what a cgroup is protected: as if it were within its memory.low or its memory.min.
 
@@ -422,6 +440,14 @@ class Policy(_Model):
         shapes.choice(Mode),
         Field(description="monitor decides and counts, and does nothing to the cgroups."),
     ] = Mode.ENFORCE
+    on_missing: Annotated[
+        OnMissing,
+        PlainValidator(_parse_choice(OnMissing)),
+        shapes.choice(OnMissing),
+        Field(
+            description="What becomes of it where the backend cannot do all of it; warn does without the rest."
+        ),
+    ] = OnMissing.REFUSE
     reclaim: Annotated[
         Reclaim | None,
         Field(description="When and how to reclaim in the background.", examples=["{start: 75%, stop: 70%}"]),
@@ -532,6 +558,14 @@ class Config(_Model):
     policies: Annotated[
         tuple[Policy, ...], Field(description="What is done for which cgroups.", examples=["[]"])
     ]
+    backend: Annotated[
+        BackendChoice,
+        PlainValidator(_parse_choice(BackendChoice)),
+        shapes.choice(BackendChoice),
+        Field(
+            description="What carries the policies out; auto is bpf on a patched kernel. Read at the start."
+        ),
+    ] = BackendChoice.AUTO
     keep_on_stop: Annotated[
         bool,
         PlainValidator(_parse_flag),

@@ -4,12 +4,11 @@
 Features are looked for where they show (BTF, mounts, files), never concluded from a version.
 """
 
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from reclaimd.errors import HostError, NotPermittedError, ReclaimdError
 from reclaimd.kernel import libbpf
@@ -88,32 +87,36 @@ class ProbeReport:
         """What was looked for, and whether it is there."""
         return {finding.name: finding.present for finding in self.findings}
 
+    def with_all_rights(self) -> Self:
+        """Return what would be found by who may do everything."""
+        findings = (
+            replace(finding, present=True, detail="") if finding.name == _PRIVILEGES else finding
+            for finding in self.findings
+        )
+        return replace(self, findings=tuple(findings))
+
     def error(self) -> ReclaimdError | None:
         """The first thing that is missing, as an error: NotPermittedError if only rights are, else HostError."""
         for finding in self.missing:
             kind = NotPermittedError if finding.name == _PRIVILEGES else HostError
             what = f"{finding.name}: {finding.detail or 'missing'}"
-            return kind(f"this host cannot run reclaimd: {what}", hint=finding.remedy)
+            return kind(f"bpf cannot run here: {what}", hint=finding.remedy)
         return None
 
-    def as_text(self) -> str:
-        """For people: a line for each finding, then what to do."""
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What to do about what is missing."""
+        return tuple(dict.fromkeys(finding.remedy for finding in self.missing if finding.remedy))
+
+    def text_lines(self) -> Iterator[str]:
+        """Yield a line for each finding, for people."""
         width = max(len(finding.name) for finding in self.findings)
-        lines = [
-            f"{_mark(finding):8} {finding.name:{width}}  {finding.detail}".rstrip()
-            for finding in self.findings
-        ]
-        remedies = dict.fromkeys(finding.remedy for finding in self.missing if finding.remedy)
-        verdict = ["reclaimd can run here"] if self.can_run else [f"to do: {remedy}" for remedy in remedies]
-        return "\n".join([*lines, "", *verdict])
+        for finding in self.findings:
+            yield f"{_mark(finding):8} {finding.name:{width}}  {finding.detail}".rstrip()
 
     def as_dict(self) -> dict[str, Any]:
         """For programs: {"can_run": bool, "findings": [{"name", "present", "required", "detail", "remedy"}]}."""
         return {"can_run": self.can_run, "findings": [asdict(finding) for finding in self.findings]}
-
-    def as_json(self) -> str:
-        """Return as_dict() as JSON."""
-        return json.dumps(self.as_dict(), indent=2)
 
 
 #: The kernel's own function that updates a link to struct memcg_bpf_ops.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A rule: a policy resolved for one cgroup, in numbers that the kernel can compare."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reclaimd.config.metric import Metric
@@ -46,7 +47,18 @@ class Combination:
     @property
     def lowest_usage_pages(self) -> int | None:
         """The lowest usage that a condition compares with, in pages; None if none does."""
-        return min((c.bound for c in self.conditions if c.metric is Metric.USAGE), default=None)
+        return min(_usages(self.conditions), default=None)
+
+    @property
+    def holds_from_pages(self) -> int:
+        """The lowest usage in pages at which it can hold, whatever else is measured."""
+        if self.any_of_all:
+            return min(max(_usages(group), default=0) for group in self.groups)
+        return max(min(_usages(group)) if len(_usages(group)) == len(group) else 0 for group in self.groups)
+
+
+def _usages(conditions: Iterable[Condition]) -> list[int]:
+    return [c.bound for c in conditions if c.metric is Metric.USAGE]
 
 
 #: For Reclaim.swappiness: the cgroup's own, and no file pages at all (SWAPPINESS_ANON_ONLY in linux/swap.h).

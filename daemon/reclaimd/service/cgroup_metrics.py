@@ -159,6 +159,12 @@ FAMILIES: tuple[Family, ...] = (
         _budget,
     ),
     _counter(
+        "reclaimd_swapless_passes",
+        "Passes that left anonymous memory alone because swap had no room; memory.reclaim only.",
+        lambda c: c.swapless,
+        _reclaim,
+    ),
+    _counter(
         "reclaimd_start_failures",
         "Triggers whose reclaim could not be queued.",
         lambda c: c.start_failures,

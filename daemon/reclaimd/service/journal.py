@@ -16,6 +16,7 @@ from structlog.typing import EventDict
 
 #: kind of line -> MESSAGE_ID; docs/operation.md says what each kind has.
 MESSAGE_IDS: Mapping[str, str] = {
+    "backend chosen": "9a9e544f07e7448b92be1c3db5a7d1b1",
     "in force": "92714a1ade26454cb17b3d3d48c5c64e",
     "reloaded": "1a414db618204a3e9b961c15d9fdeb74",
     "not reloaded: the configuration in force stays": "711fd080a9284052b0c2d1f104896545",
@@ -28,6 +29,7 @@ MESSAGE_IDS: Mapping[str, str] = {
     "rule changed": "d2b08f914fd54cbca4747f4f8a781df3",
     "rule removed": "ce662675a2db4a4d8dac1e47c573635c",
     "the rules in force stay as they are": "b91e8fd765a9412ab467f8787967027c",
+    "not permitted": "9d615d2a53c849969a3b74d64ed85887",
     "policy problem": "8873d4d68b5d4581b5beb9ddae0c15c6",
     "episode": "5f464bed7f9e4fa183ddc07918a5db3c",
     "protected": "3bf0477b9f584efd86f298be52f02877",

@@ -8,10 +8,11 @@ long as reading the statistics takes; the kernel goes on reclaiming meanwhile.
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reclaimd.backend.base import Backend, CgroupGone, Counters, Event
+from reclaimd.backend.base import Ability, Backend, CgroupGone, Counters, Event
 from reclaimd.cgroup.reading import Reading, take_reading
 from reclaimd.config.models import Mode
 from reclaimd.policy.rule import Rule
@@ -66,11 +67,12 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class PolicyState:
-    """A policy of the configuration in force: its mode as written, and whether it is paused."""
+    """A policy of the configuration in force: its mode as written, whether it is paused, what it has to do without."""
 
     name: str
     mode: Mode
     paused: bool
+    lacks: tuple[Ability, ...] = ()
 
 
 class Ledger:
@@ -78,15 +80,20 @@ class Ledger:
 
     Args:
         backend: without rules yet.
+        why: why it is this one.
 
     Attributes:
+        backend_why: the same.
         loading: how the configuration was last loaded; a new one is put in its place.
         policies: those of the configuration in force; likewise.
+        forbidden: how many cgroups each policy matches that may not be governed; likewise.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, why: str = "") -> None:
+        self.backend_why = why
         self.loading = Loading(time.time())
         self.policies: tuple[PolicyState, ...] = ()
+        self.forbidden: Counter[str] = Counter()
         self._backend = backend
         self._lock = threading.Lock()
         self._rules: dict[int, Rule] = {}
@@ -102,6 +109,15 @@ class Ledger:
     def features(self) -> Mapping[str, bool]:
         """What the backend looked for on this host, and whether it is there."""
         return self._backend.features
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What the backend can do on this host, of what policies may ask for."""
+        return self._backend.abilities
+
+    def may_govern(self, path: str) -> bool:
+        """Tell whether this process may reclaim from the cgroup at a path."""
+        return self._backend.may_govern(path)
 
     @property
     def rules(self) -> Mapping[int, Rule]:

@@ -11,9 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from reclaimd import __version__
-from reclaimd.backend.base import Backend, CgroupGone, EpisodeEnded
+from reclaimd.backend.base import CgroupGone, Chosen, EpisodeEnded
+from reclaimd.backend.fit import Fitted, fit
 from reclaimd.config import LoadedConfig
-from reclaimd.config.models import Metrics
+from reclaimd.config.models import BackendChoice, Metrics
+from reclaimd.config.problem import InvalidConfigError, Problem
 from reclaimd.errors import HostError, ReclaimdError
 from reclaimd.policy.rule import Rule
 from reclaimd.service.certificates import certificates_of
@@ -34,6 +36,7 @@ from reclaimd.service.metrics import Sources
 from reclaimd.service.open_files import raise_open_files_limit
 from reclaimd.service.pages import Pages
 from reclaimd.service.pauses import Pauses
+from reclaimd.service.permission import Permission
 from reclaimd.service.resolver import Resolver
 from reclaimd.service.signals import RELOAD_SIGNAL, STOP_SIGNALS, SignalFd
 
@@ -65,7 +68,7 @@ class Surroundings:
 def serve(
     loaded: LoadedConfig,
     load: Callable[[], LoadedConfig],
-    open_backend: Callable[[Path], Backend],
+    open_backend: Callable[[Path], Chosen],
     surroundings: Surroundings,
 ) -> None:
     """Govern until SIGTERM or SIGINT; load the configuration anew at each SIGHUP.
@@ -75,7 +78,7 @@ def serve(
     Args:
         loaded: the configuration.
         load: reads it again; raises ReclaimdError if it cannot be used.
-        open_backend: opens what carries rules out; given where cgroup2 is mounted.
+        open_backend: chooses and opens what carries rules out; given where cgroup2 is mounted.
         surroundings: the tree, the control socket, the log and the service manager.
 
     Raises:
@@ -86,7 +89,8 @@ def serve(
     with (
         SignalFd() as signals,
         closing(ControlSocket(surroundings.control_socket)) as control_socket,
-        closing(Ledger(open_backend(surroundings.root))) as ledger,
+        closing(_chosen(open_backend, surroundings)) as chosen,
+        closing(Ledger(chosen.backend, chosen.why)) as ledger,
         closing(Daemon(loaded, load, ledger, surroundings)) as daemon,
         closing(ControlServer(control_socket)) as control,
     ):
@@ -110,7 +114,8 @@ class Daemon:
         history: the latest events.
 
     Raises:
-        ReclaimdError: the tree cannot be watched, or metrics cannot be served.
+        ReclaimdError: the backend lacks what a policy asks for, the tree cannot be watched, or metrics cannot be
+            served.
     """
 
     def __init__(
@@ -127,6 +132,7 @@ class Daemon:
         self._logger = surroundings.log.logger
         self._manager = surroundings.manager
         self._loaded = loaded
+        self._permission = Permission(ledger, self._logger)
         self._pauses = Pauses()
         self.history = History()
         self._episodes = 0
@@ -134,7 +140,8 @@ class Daemon:
         self._incidents = Incidents()
         with ExitStack() as opened:
             self._heartbeat = opened.enter_context(closing(Heartbeat()))
-            self._resolver = opened.enter_context(closing(Resolver(loaded, self._root, self._logger)))
+            self._fitted = self._fit(loaded, self._pauses)
+            self._resolver = opened.enter_context(closing(self._open_resolver(self._fitted)))
             self._server = opened.enter_context(closing(self._open_server(loaded.config.metrics)))
             opened.pop_all()
 
@@ -154,7 +161,9 @@ class Daemon:
         self._manager.reloading()
         before = self._ledger.rules
         try:
-            self._replace(self._load(), self._pauses)
+            loaded = self._load()
+            _require_same_backend(loaded, self._loaded.config.backend)
+            self._replace(loaded, self._pauses)
         except ReclaimdError as error:
             self._say_not_reloaded(error)
         else:
@@ -290,15 +299,20 @@ class Daemon:
 
     def _tell_policies(self) -> None:
         self._ledger.policies = tuple(
-            PolicyState(policy.name, policy.mode, self._pauses.holds_for(policy.name))
+            PolicyState(
+                policy.name,
+                policy.mode,
+                self._pauses.holds_for(policy.name),
+                self._fitted.lacks[policy.name],
+            )
             for policy in self._loaded.config.policies
         )
 
     def _replace(self, loaded: LoadedConfig, pauses: Pauses) -> None:
         """Have another configuration in force; what can fail comes before what changes anything."""
         with ExitStack() as new:
-            imposed = pauses.imposed_on(loaded)
-            resolver = new.enter_context(closing(Resolver(imposed, self._root, self._logger)))
+            fitted = self._fit(loaded, pauses)
+            resolver = new.enter_context(closing(self._open_resolver(fitted)))
             server, metrics = self._server, loaded.config.metrics
             certificates = certificates_of(metrics, self._incidents)
             if metrics.listen != self._loaded.config.metrics.listen:
@@ -309,10 +323,18 @@ class Daemon:
         if server is not self._server:
             self._server.close()
         self._resolver, self._server = resolver, server
-        self._loaded, self._pauses = loaded, pauses
+        self._loaded, self._pauses, self._fitted = loaded, pauses, fitted
         server.change(self._pages(metrics), certificates)
         self._log.change(loaded.config.log)
         self._tell_policies()
+
+    def _fit(self, loaded: LoadedConfig, pauses: Pauses) -> Fitted:
+        fitted = fit(pauses.imposed_on(loaded), self._ledger.backend_name, self._ledger.abilities)
+        fitted.require()
+        return fitted
+
+    def _open_resolver(self, fitted: Fitted) -> Resolver:
+        return Resolver(fitted.loaded, self._root, self._logger, self._permission, fitted.problems)
 
     def _open_server(self, metrics: Metrics, beside: MetricsServer | None = None) -> MetricsServer:
         return MetricsServer(
@@ -339,3 +361,18 @@ class Daemon:
                 if rules == before:
                     raise
         return self._ledger.apply(rules)
+
+
+def _chosen(open_backend: Callable[[Path], Chosen], surroundings: Surroundings) -> Chosen:
+    chosen = open_backend(surroundings.root)
+    surroundings.log.logger.info("backend chosen", backend=chosen.backend.name, why=chosen.why)
+    return chosen
+
+
+def _require_same_backend(loaded: LoadedConfig, before: BackendChoice) -> None:
+    now = loaded.config.backend
+    if now is not before:
+        text = f"backend is {now}, and was {before} when the daemon was started"
+        raise InvalidConfigError(
+            [Problem(loaded.position("backend"), text, "restart the daemon to change it")]
+        )

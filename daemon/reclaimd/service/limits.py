@@ -7,12 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from reclaimd.cgroup.inotify import IN_Q_OVERFLOW, Inotify
+from reclaimd.cgroup.inotify import IN_MODIFY, IN_Q_OVERFLOW, Inotify
 from reclaimd.cgroup.tree import UNREACHABLE
 from reclaimd.errors import HostError
-
-#: Something was written to the file (uapi/linux/inotify.h).
-IN_MODIFY = 0x00000002
 
 
 class LimitWatch:

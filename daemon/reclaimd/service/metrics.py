@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from reclaimd import __version__
+from reclaimd.backend.fit import OF_POLICIES
 from reclaimd.config.problem import Severity
 from reclaimd.service.incidents import Incidents
 from reclaimd.service.ledger import Ledger, Loading, Snapshot
@@ -73,6 +74,8 @@ class DaemonCollector(Collector):
         yield rules
         yield self._paused()
         yield self._problems()
+        yield self._lacks()
+        yield self._forbidden()
 
     def _paused(self) -> Metric:
         family = GaugeMetricFamily(
@@ -94,6 +97,27 @@ class DaemonCollector(Collector):
         for policy in self._sources.resolver.policies:
             for severity in Severity:
                 family.add_metric((policy, severity.value), found[policy, severity])
+        return family
+
+    def _lacks(self) -> Metric:
+        family = GaugeMetricFamily(
+            "reclaimd_policy_lacks",
+            "Whether a policy has to do without this, because the backend cannot do it on this host.",
+            labels=("policy", "ability"),
+        )
+        for policy in self._sources.ledger.policies:
+            for ability in OF_POLICIES:
+                family.add_metric((policy.name, ability.value), ability in policy.lacks)
+        return family
+
+    def _forbidden(self) -> Metric:
+        family = GaugeMetricFamily(
+            "reclaimd_policy_forbidden_cgroups",
+            "Cgroups that a policy is for, and that the daemon may not write to.",
+            labels=("policy",),
+        )
+        for policy in self._sources.resolver.policies:
+            family.add_metric((policy,), self._sources.ledger.forbidden[policy])
         return family
 
     def _kernel(self) -> Iterator[Metric]:

@@ -15,6 +15,7 @@ from reclaimd.policy.match import Interest
 from reclaimd.policy.resolve import PolicyResolver
 from reclaimd.policy.rule import Rule
 from reclaimd.service.census import Census
+from reclaimd.service.permission import Permission
 
 
 class Resolver:
@@ -26,13 +27,24 @@ class Resolver:
         loaded: the configuration.
         root: where cgroup2 is mounted.
         logger: where to say what is wrong.
+        permission: which cgroups may be governed.
+        standing: what is wrong with the policies whatever cgroups there are.
 
     Raises:
         HostError: the tree cannot be watched.
     """
 
-    def __init__(self, loaded: LoadedConfig, root: Path, logger: FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        root: Path,
+        logger: FilteringBoundLogger,
+        permission: Permission,
+        standing: Sequence[Problem] = (),
+    ) -> None:
         self._logger = logger
+        self._permission = permission
+        self._standing = tuple(standing)
         self._loaded = loaded
         self._policies = PolicyResolver(loaded, PAGE_BYTES)
         self._known_problems: frozenset[Problem] = frozenset()
@@ -65,7 +77,7 @@ class Resolver:
         self._census.close()
 
     def rules(self) -> tuple[Rule, ...]:
-        """Return the rules for the cgroups that there are, by path.
+        """Return the rules for the cgroups that there are and may be governed, by path.
 
         Raises:
             HostError: the tree cannot be read or watched.
@@ -75,8 +87,8 @@ class Resolver:
             resolution = self._policies.resolve(self._census.cgroups(), read_machine())
         except OSError as error:
             raise HostError(f"cannot read the cgroup tree: {error}") from error
-        self._report(resolution.problems)
-        return resolution.rules
+        self._report((*self._standing, *resolution.problems))
+        return self._permission.permitted(resolution.rules)
 
     def _report(self, problems: Sequence[Problem]) -> None:
         for problem in problems:

@@ -14,13 +14,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from kernel_patches.kernel import Variant
+from reclaimd.bench.command import positive
 from reclaimd.config import load_config
 from tests.bench.protect.chart import draw
 from tests.bench.protect.experiment import MEMORY_MIB, SIZE_MIB, Run, cases, run_from_line
 from tests.bench.protect.verdict import checks, table
-from tests.bench.vm_runs import PROGRAMS, SETUP_LIMIT_S, exit_status, fresh_directory, positive, report_lines
+from tests.bench.vm_runs import PROGRAMS, SETUP_LIMIT_S, exit_status, fresh_directory, report_lines
 from tests.lab import CHECKOUT
+from tests.lab.kernels import KernelName
 from tests.lab.lab import machine
 from tests.lab.vm import Vm, run_directory
 
@@ -42,7 +43,7 @@ def main() -> int:
 
 def _experiment(number: int) -> int:
     fresh_directory(OUTPUT, (REPORT, PICTURE, DAEMON_LOG))
-    made = machine(Variant.LAB)
+    made = machine(KernelName.LAB)
     with run_directory() as directory, Vm(made, directory) as vm:
         print(f"protect: kernel {vm.kernel_release}, {CONFIG.relative_to(CHECKOUT)}", flush=True)
         runs = list(_make_runs(vm, number))

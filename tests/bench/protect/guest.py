@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench import exposition
-from tests.bench.daemon import DaemonError, DaemonSetup, running
+from reclaimd.bench import exposition
+from reclaimd.bench.daemon import DaemonError, DaemonSetup, running
 from tests.bench.protect.experiment import (
     HOT_MIB,
     MEMORY_MIB,

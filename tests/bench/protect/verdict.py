@@ -3,8 +3,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from reclaimd.bench.table import aligned, spread
 from tests.bench.protect.experiment import Mode, Name, Run, Scenario, throughputs, typical
-from tests.bench.table import aligned, spread
 
 IDLE_GAIN = 10.0
 """What `low` must get done while `high` sleeps, as a multiple of what static memory.low leaves it."""

@@ -3,8 +3,8 @@
 
 from collections.abc import Callable
 
-from tests.bench.experiment import DEMO_MODES, DEMO_WORKLOADS, GOVERNED_MODES, Case, cases
-from tests.bench.report import Run
+from reclaimd.bench.experiment import DEMO_MODES, DEMO_WORKLOADS, GOVERNED_MODES, Case, cases
+from reclaimd.bench.report import Run
 
 
 def good_run(case: Case) -> Run:

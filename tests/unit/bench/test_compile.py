@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.compile import compile_sources, limit_mib
-from tests.bench.unavailable import UnavailableError
-from tests.bench.workloads import Place
+from reclaimd.bench.compile import compile_sources, limit_mib
+from reclaimd.bench.unavailable import UnavailableError
+from reclaimd.bench.workloads import Place
 
 needs_compiler = pytest.mark.skipif(
     shutil.which("gcc") is None or shutil.which("make") is None,

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.bench.cpu_clock import process_cpu_s
+from reclaimd.bench.cpu_clock import process_cpu_s
 
 
 def test_it_is_the_process_s_own_cpu_time() -> None:

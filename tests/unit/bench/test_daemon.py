@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.daemon import DaemonError, DaemonSetup, Totals, running, totals
-from tests.bench.exposition import Series
+from reclaimd.bench.daemon import DaemonError, DaemonSetup, Totals, running, totals
+from reclaimd.bench.exposition import Series
 
 
 def series(name: str, value: float, cgroup: str, **labels: str) -> Series:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-from tests.bench.damon import free_goal, ram_ranges
+from reclaimd.bench.damon import free_goal, ram_ranges
 
 IOMEM = """00000000-00000fff : Reserved
 00001000-0009fbff : System RAM

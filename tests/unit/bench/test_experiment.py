@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from collections import Counter
 
-from tests.bench.experiment import (
+from reclaimd.bench.experiment import (
     BY_WORD,
     CGROUPS_64,
     DEMO_MODES,

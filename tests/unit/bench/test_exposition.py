@@ -2,7 +2,7 @@
 import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
-from tests.bench.exposition import Series, parse, total
+from reclaimd.bench.exposition import Series, parse, total
 
 NAME = "reclaimd_episodes_total"
 

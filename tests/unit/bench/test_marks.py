@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from dataclasses import replace
 
-from tests.bench.experiment import FILE_64, FILE_256, Case, Mode, cases
-from tests.bench.marks import Mark, best_mode, marks, ratio
-from tests.bench.report import Run
+from reclaimd.bench.experiment import FILE_64, FILE_256, Case, Mode, cases
+from reclaimd.bench.mark import Mark
+from reclaimd.bench.marks import best_mode, marks, ratio
+from reclaimd.bench.report import Run
 from tests.unit.bench.runs import good_run
 
 MODES = (Mode.NONE, Mode.LOOP_1_MS, Mode.RECLAIMD)
@@ -19,7 +20,7 @@ def runs_with(**psi_some_us: int) -> list[Run]:
 
 
 def found(made: list[Run], number: int, words: str = "") -> list[Mark]:
-    return [mark for mark in marks(made, [FILE_64], None) if mark.number == number and words in mark.claim]
+    return [mark for mark in marks(made, [FILE_64], {}) if mark.number == number and words in mark.claim]
 
 
 def test_a_ratio_is_of_medians_with_the_range_of_the_turns() -> None:
@@ -78,13 +79,13 @@ def test_a_mark_without_its_runs_is_not_measured() -> None:
 
 
 def test_workloads_that_did_not_run_have_no_marks() -> None:
-    assert not [mark for mark in marks(runs_with(), [FILE_64], None) if str(FILE_256) in mark.claim]
+    assert not [mark for mark in marks(runs_with(), [FILE_64], {}) if str(FILE_256) in mark.claim]
 
 
 def test_the_reaction_is_judged_with_a_cpu_idle() -> None:
     def reached(p50_us: float, p99_us: float) -> bool | None:
         told = {"cpu_idle": {"p50_us": p50_us, "p99_us": p99_us}}
-        return next(mark.reached for mark in marks([], [], told) if mark.number == 6)
+        return next(mark.reached for mark in marks([], [], {"reaction": told}) if mark.number == 6)
 
     assert reached(64, 1000) is True
     assert reached(256, 1000) is False

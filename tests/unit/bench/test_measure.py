@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.measure import timeline
-from tests.bench.report import Sample
-from tests.bench.workloads import Latencies, Timings, run_program
+from reclaimd.bench.measure import timeline
+from reclaimd.bench.report import Sample
+from reclaimd.bench.workloads import Latencies, Timings, run_program
 
 
 def program(tmp_path: Path, script: str) -> Path:

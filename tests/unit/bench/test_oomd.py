@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import json
 
-from tests.bench.oomd import configuration
+from reclaimd.bench.oomd import configuration
 
 
 def test_senpai_keeps_all_cgroups_between_the_bounds() -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from pathlib import Path
 
-from tests.bench.experiment import FILE_64, FILE_256, Mode, cases
-from tests.bench.plots import draw_runs, draw_usage
-from tests.bench.report import Measurement, Sample
+from reclaimd.bench.experiment import FILE_64, FILE_256, Mode, cases
+from reclaimd.bench.plots import draw_runs, draw_usage
+from reclaimd.bench.report import Measurement, Sample
 from tests.unit.bench.runs import good_run
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.readings import Readings, read, read_all, total_us
+from reclaimd.bench.readings import Readings, read, read_all, total_us
 
 PRESSURE = """some avg10=1.52 avg60=0.30 avg300=0.06 total=401048
 full avg10=1.41 avg60=0.28 avg300=0.06 total=380210

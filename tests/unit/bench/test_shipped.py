@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from reclaimd.bench.experiment import DEMO_MODES, DEMO_WORKLOADS, PARENTS, Mode, cases
 from reclaimd.config import load_config
 from reclaimd.errors import ConfigError
 from reclaimd.policy.match import Matcher
-from tests.bench.experiment import DEMO_MODES, DEMO_WORKLOADS, PARENTS, Mode, cases
 from tests.bench.shipped import CONFIG, Threshold, read_shipped
 
 OTHER_CGROUP = """

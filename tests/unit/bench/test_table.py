@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from dataclasses import replace
 
-from tests.bench.experiment import DEMO_WORKLOADS, FILE_64, Case, Mode
-from tests.bench.report import Skip
-from tests.bench.table import (
+from reclaimd.bench.experiment import DEMO_WORKLOADS, FILE_64, Case, Mode
+from reclaimd.bench.report import Skip
+from reclaimd.bench.table import (
     BENCH_TITLES,
     DEMO_TITLES,
     aligned,

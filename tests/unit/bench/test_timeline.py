@@ -2,8 +2,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench.experiment import DEMO_MODES, FILE_64, FILE_256, Case, Mode
-from tests.bench.report import Measurement, Sample
+from reclaimd.bench.experiment import DEMO_MODES, FILE_64, FILE_256, Case, Mode
+from reclaimd.bench.report import Measurement, Sample
 from tests.bench.shipped import Threshold
 from tests.bench.timeline import draw, typical
 from tests.unit.bench.runs import good_run

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bench.experiment import ANON_128, FILE_64, FILE_256, Case, Mode, Workload
-from tests.bench.report import Run
+from reclaimd.bench.experiment import ANON_128, FILE_64, FILE_256, Case, Mode, Workload
+from reclaimd.bench.report import Run
 from tests.bench.verdict import Check, checks, failed
 from tests.unit.bench.runs import good_runs, with_run
 

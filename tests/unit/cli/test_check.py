@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from reclaimd.cli.main import main
+from reclaimd.config.models import BackendChoice
+from reclaimd.errors import HostError
+from tests.unit.cli.conftest import Offer
 from tests.unit.fake_cgroupfs import FakeCgroupfs
 
 MIB = 1 << 20
@@ -44,6 +47,7 @@ def test_every_rule_is_a_line_of_a_table(
     assert check(policy, cgroupfs) == os.EX_OK
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         [f"{policy}:", "valid,", "2", "policies"],
+        ["backend", "bpf:", "the", "tests", "say", "so"],
         ["CGROUP", "POLICY", "START", "STOP", "LIMIT", "BACK-PRESSURE"],
         [
             "/batch/a",
@@ -61,6 +65,41 @@ def test_every_rule_is_a_line_of_a_table(
         ],
         ["/web", "web", "usage", "1GiB", "usage", "1000MiB", "max", "none"],
     ]
+
+
+def test_what_a_policy_lacks_on_this_host_is_an_error(
+    policy: Path, cgroupfs: FakeCgroupfs, capsys: pytest.CaptureFixture[str], offer: Offer
+) -> None:
+    cgroupfs.add("/batch/a", max_bytes=40 * MIB)
+    cgroupfs.add("/web")
+    offer(BackendChoice.MEMORY_RECLAIM, frozenset())
+    assert check(policy, cgroupfs) == os.EX_CONFIG
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert line.startswith(f"{policy}:5:20: policy 'batch': back_pressure needs the patched kernel")
+    assert captured.out.splitlines()[1] == "backend memory.reclaim: the tests say so"
+
+
+def test_what_a_policy_can_do_without_is_a_warning_and_left_out(
+    policy: Path, cgroupfs: FakeCgroupfs, capsys: pytest.CaptureFixture[str], offer: Offer
+) -> None:
+    cgroupfs.add("/batch/a", max_bytes=40 * MIB)
+    cgroupfs.add("/web")
+    policy.write_text(TWO.replace("name: batch", "name: batch\n    on_missing: warn"))
+    offer(BackendChoice.MEMORY_RECLAIM, frozenset())
+    assert check(policy, cgroupfs) == os.EX_OK
+    captured = capsys.readouterr()
+    assert "it does without" in captured.err
+    assert captured.out.splitlines()[-2].endswith(" 40MiB  none")
+
+
+def test_a_host_without_a_backend_is_said_to_have_none(
+    policy: Path, cgroupfs: FakeCgroupfs, capsys: pytest.CaptureFixture[str], offer: Offer
+) -> None:
+    cgroupfs.add("/batch/a", max_bytes=40 * MIB)
+    offer(BackendChoice.AUTO, HostError("too old", hint="boot a newer one"))
+    assert check(policy, cgroupfs) == os.EX_OK
+    assert capsys.readouterr().out.splitlines()[1] == "no backend here: too old; boot a newer one"
 
 
 def test_a_match_that_matches_nothing_is_a_warning(
@@ -124,7 +163,7 @@ def test_mode_bounds_protection_and_throttles_have_columns_where_there_are_any(
     for path in ("/db", "/web", "/batch/a"):
         cgroupfs.add(path, max_bytes=40 * MIB)
     assert check(policy, cgroupfs) == os.EX_OK
-    headings, throttled, database, web = capsys.readouterr().out.splitlines()[1:]
+    headings, throttled, database, web = capsys.readouterr().out.splitlines()[2:]
     assert headings.split()[-4:] == ["MODE", "BOUNDS", "PROTECT", "THROTTLED"]
     assert "20ms a charge while /web is protected" in throttled
     assert "40MiB" in throttled, "its limit is known, though it has nothing but throttles"

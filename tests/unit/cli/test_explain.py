@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from reclaimd.backend.base import Ability
 from reclaimd.cli.reclaimctl import main
+from reclaimd.config.models import BackendChoice
 from reclaimd.errors import HostError
+from tests.unit.cli.conftest import Offer
 from tests.unit.fake_cgroupfs import FakeCgroupfs
 
 MIB = 1 << 20
@@ -62,6 +65,17 @@ def test_json_has_the_numbers(explain: Explain) -> None:
     assert report["rule"]["reclaim"]["start"]["groups"][0][0]["bytes"] == 24 * MIB
     assert report["notes"]["reclaim.start"] == ["usage 24MiB: 75% of memory.max, 32MiB"]
     assert [above["cgroup"] for above in report["above"]] == ["/batch"]
+
+
+def test_what_the_policy_lacks_on_this_host_is_told(explain: Explain, offer: Offer) -> None:
+    offer(BackendChoice.MEMORY_RECLAIM, frozenset(Ability) - {Ability.FIRST_CHARGE})
+    assert explain("/batch/a").splitlines()[-2:] == [
+        "backend memory.reclaim: the tests say so",
+        "does without: first_charge",
+    ]
+    report = json.loads(explain("/batch/a", "--json=short"))
+    assert (report["backend"], report["lacks"]) == ("memory.reclaim", ["first_charge"])
+    assert json.loads(explain("/batch/z", "--json=short"))["lacks"] == ["first_charge"]
 
 
 def test_a_cgroup_that_does_not_exist_is_said_not_to(explain: Explain) -> None:

@@ -11,7 +11,7 @@ from reclaimd.config import parse_config
 from reclaimd.config.models import BackPressure, Policy, Protect, Reclaim
 
 ROOT = Path(__file__).parents[3]
-PAGES = ("README.md", "docs/policy.md")
+PAGES = ("README.md", "docs/policy.md", "docs/backends.md")
 FENCED = re.compile(r"^```yaml\n(policies:\n.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -134,7 +134,7 @@ def test_an_empty_document_says_what_an_empty_policy_is(text: str) -> None:
         ("policies: []\nlogs: {}", "f.yaml:2:1: unknown key 'logs'; did you mean 'log'?"),
         (
             "policies: []\nxyz: {}",
-            "f.yaml:2:1: unknown key 'xyz'; the keys here are policies, keep_on_stop, metrics, log",
+            "f.yaml:2:1: unknown key 'xyz'; the keys here are policies, backend, keep_on_stop, metrics, log",
         ),
         ("policies: []\nlisten: 1", "f.yaml:2:1: unknown key 'listen'; it belongs into metrics"),
         (
@@ -143,7 +143,7 @@ def test_an_empty_document_says_what_an_empty_policy_is(text: str) -> None:
         ),
         (
             "policies: []\n<<: {}",
-            "f.yaml:2:1: unknown key '<<'; the keys here are policies, keep_on_stop, metrics, log",
+            "f.yaml:2:1: unknown key '<<'; the keys here are policies, backend, keep_on_stop, metrics, log",
         ),
         (
             "policies: []\nlog:",

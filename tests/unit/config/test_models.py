@@ -6,7 +6,16 @@ import pytest
 from pydantic import ValidationError
 
 from reclaimd.config.combination import parse_start, parse_stop
-from reclaimd.config.models import Config, LogFormat, LogLevel, Match, Policy, Reclaim, usage_start
+from reclaimd.config.models import (
+    BackendChoice,
+    Config,
+    LogFormat,
+    LogLevel,
+    Match,
+    Policy,
+    Reclaim,
+    usage_start,
+)
 from reclaimd.config.units import Duration, Size
 
 POLICY: dict[str, Any] = {
@@ -103,6 +112,15 @@ def test_back_pressure_left_empty_is_not_the_same_as_none() -> None:
 def test_log_settings() -> None:
     config = Config.model_validate({"policies": [], "log": {"format": "json", "level": "debug"}})
     assert (config.log.format, config.log.level) == (LogFormat.JSON, LogLevel.DEBUG)
+
+
+def test_the_backend_is_what_the_host_can_unless_it_is_said() -> None:
+    assert Config.model_validate({"policies": []}).backend is BackendChoice.AUTO
+
+
+@pytest.mark.parametrize("choice", BackendChoice)
+def test_a_backend_is_chosen_by_its_name(choice: BackendChoice) -> None:
+    assert Config.model_validate({"policies": [], "backend": choice.value}).backend is choice
 
 
 def test_typed_values_are_taken_as_they_are() -> None:

@@ -13,6 +13,7 @@ from reclaimd.config.metric import Metric
 from reclaimd.config.models import (
     Backoff,
     Mode,
+    OnMissing,
     OtherSwappiness,
     Policy,
     Protect,
@@ -274,6 +275,11 @@ def test_a_policy_may_only_watch() -> None:
     assert policy(mode="monitor", reclaim={"start": "75%"}).mode is Mode.MONITOR
 
 
+def test_a_policy_that_cannot_be_carried_out_in_full_is_refused_unless_it_says_otherwise() -> None:
+    assert policy(reclaim={"start": "75%"}).on_missing is OnMissing.REFUSE
+    assert policy(on_missing="warn", reclaim={"start": "75%"}).on_missing is OnMissing.WARN
+
+
 def test_delays_do_not_start_before_high_async() -> None:
     pressure = {"start": "74%", "max_delay": "1ms"}
     keys = {"name": "batch", "match": "/a", "reclaim": {"high_async": "75%"}, "back_pressure": pressure}
@@ -290,6 +296,10 @@ def test_usage_is_not_all_that_a_combination_starts_for() -> None:
         (
             ["mode: watch", "reclaim: {start: 75%}"],
             "f.yaml:4:11: mode: 'watch' is not known; write enforce or monitor",
+        ),
+        (
+            ["on_missing: ignore", "reclaim: {start: 75%}"],
+            "f.yaml:4:17: on_missing: 'ignore' is not known; write refuse or warn",
         ),
         (
             ["reclaim:", "  start: 75%", "  swappiness: 201"],

@@ -11,13 +11,18 @@ from typing import Any
 
 import pytest
 
+from reclaimd.bench import command as bench
 from reclaimd.cli import main, reclaimctl
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Config, Match, Policy
 
 MAN = Path(__file__).parents[3] / "docs" / "man"
 PAGES = sorted(path.name for path in MAN.iterdir())
-COMMANDS = {"reclaimd.8": main.make_parser(), "reclaimctl.1": reclaimctl.make_parser()}
+COMMANDS = {
+    "reclaimd.8": main.make_parser(),
+    "reclaimctl.1": reclaimctl.make_parser(),
+    "reclaimd-bench.8": bench.make_parser(),
+}
 
 #: Conditions are called in the configuration as metrics are, but for what is measured in several ways.
 CONDITIONS = {
@@ -68,7 +73,7 @@ def test_every_option_is_there_and_no_other(page: str) -> None:
     assert of_entries <= options
 
 
-@pytest.mark.parametrize("page", COMMANDS)
+@pytest.mark.parametrize("page", [page for page in COMMANDS if page != "reclaimd-bench.8"])
 def test_every_command_is_there_and_no_other(page: str) -> None:
     text = (MAN / page).read_text().partition(".SH OPTIONS")[0]
     told = re.findall(r"^\.TP\n\.B[IR]? ([a-z]+)", text, re.MULTILINE)

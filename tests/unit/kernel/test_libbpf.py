@@ -26,7 +26,7 @@ def test_version() -> None:
 
 def test_importing_does_not_open_the_library() -> None:
     script = (
-        "import reclaimd.kernel.object, reclaimd.kernel.link, reclaimd.kernel.ringbuf, reclaimd.kernel.probe\n"
+        "import reclaimd.backend.choose, reclaimd.kernel.object, reclaimd.kernel.link, reclaimd.kernel.ringbuf, reclaimd.kernel.probe\n"
         "from reclaimd.kernel.libbpf import LIBBPF\n"
         "assert 'handle' not in vars(LIBBPF)\n"
     )

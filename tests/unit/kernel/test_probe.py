@@ -135,7 +135,7 @@ def test_kernel_without_btf_leaves_its_features_unknown(host: Path) -> None:
     assert details["BTF"] == "/sys/kernel/btf/vmlinux: No such file or directory"
     assert details["hook memcg_charged"] == "unknown without BTF"
     assert missing(report)[0] == "BTF"
-    assert report.as_text().endswith("\n\nto do: use a kernel with CONFIG_DEBUG_INFO_BTF=y")
+    assert report.remedies == ("use a kernel with CONFIG_DEBUG_INFO_BTF=y",)
 
 
 def test_host_without_cgroup2(host: Path) -> None:
@@ -192,22 +192,26 @@ def test_text_has_a_line_for_each_finding_and_what_to_do(host: Path) -> None:
     write_btf(host, kfuncs=KFUNCS[1:])
     (host / "proc/pressure/memory").unlink()
     report = probe(host)
-    text = report.as_text()
-    assert re.search(r"^present  kernel +7\.3\.4$", text, re.MULTILINE)
-    assert re.search(r"^MISSING  reclaim kfunc$", text, re.MULTILINE)
-    assert re.search(r"^absent   PSI$", text, re.MULTILINE)
-    assert len(text.splitlines()) == len(report.findings) + 2
-    assert text.splitlines()[-1].startswith("to do: boot a kernel with reclaimd's patches")
+    lines = list(report.text_lines())
+    assert re.fullmatch(r"present  kernel +7\.3\.4", lines[0])
+    assert {"MISSING  reclaim kfunc", "absent   PSI"} <= set(lines)
+    assert len(lines) == len(report.findings)
+    assert report.remedies[0].startswith("boot a kernel with reclaimd's patches")
 
 
-def test_text_says_that_nothing_is_to_be_done(host: Path) -> None:
-    assert probe(host).as_text().endswith("\n\nreclaimd can run here")
+def test_where_nothing_is_missing_there_is_nothing_to_do(host: Path) -> None:
+    assert probe(host).remedies == ()
 
 
-def test_json_says_the_same(host: Path) -> None:
+def test_rights_alone_can_be_left_out_of_account(host: Path) -> None:
+    write(host / "proc/self/status", "CapEff:\t0000000000000000\n")
+    assert missing(probe(host).with_all_rights()) == []
+
+
+def test_programs_get_the_same(host: Path) -> None:
     (host / "proc/pressure/memory").unlink()
     report = probe(host)
-    content = json.loads(report.as_json())
+    content = json.loads(json.dumps(report.as_dict()))
     assert content["can_run"] is True
     assert [finding["name"] for finding in content["findings"]] == [
         finding.name for finding in report.findings

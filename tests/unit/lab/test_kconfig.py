@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kernel_patches.kconfig import Mismatch, merge, mismatches, parse
 from kernel_patches.kernel import Variant
+from kernel_patches.series import patches
 
 
 def test_both_ways_to_leave_an_option_out_mean_n() -> None:
@@ -30,6 +31,12 @@ def test_lost_option_is_found() -> None:
 def test_option_that_should_be_off_but_is_on_is_found() -> None:
     (found,) = mismatches("CONFIG_OFF=n\n", "CONFIG_OFF=m\n")
     assert str(found) == "CONFIG_OFF=n became m"
+
+
+def test_unpatched_kernel_is_the_lab_kernel_without_the_series() -> None:
+    assert Variant.UNPATCHED.fragments == Variant.LAB.fragments
+    assert (Variant.UNPATCHED.series, Variant.LAB.series) == ([], patches())
+    assert patches()
 
 
 def test_debug_kernel_is_the_lab_kernel_with_checkers() -> None:

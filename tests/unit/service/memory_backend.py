@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from reclaimd.backend.base import (
+    Ability,
     CgroupGone,
     Counters,
     EpisodeEnded,
@@ -30,6 +31,9 @@ class MemoryBackend:
 
     def __init__(self) -> None:
         """Start with no rules and nothing to report."""
+        self.abilities = frozenset(Ability)
+        #: The cgroups that may not be governed, by path.
+        self.forbidden: set[str] = set()
         self.rules: dict[int, Rule] = {}
         self.applied: list[list[Rule]] = []
         self.counts: dict[int, Counters] = {}
@@ -43,6 +47,10 @@ class MemoryBackend:
         self._events: list[Event] = []
         self._changed = threading.Condition()
         self._read_fd, self._write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def may_govern(self, path: str) -> bool:
+        """Tell whether a path is none of those that the test has forbidden."""
+        return path not in self.forbidden
 
     def apply(self, rules: Sequence[Rule]) -> None:
         """Take the rules, keeping the counts of those that stay."""

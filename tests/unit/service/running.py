@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from reclaimd.backend.base import Chosen
 from reclaimd.config import LoadedConfig, parse_config
 from reclaimd.config.listen import ListenAddress
 from reclaimd.config.models import Log, LogFormat, LogLevel
@@ -147,9 +148,9 @@ class RunningDaemon:
     def _load(self) -> LoadedConfig:
         return load(self.text, self.port, self.host)
 
-    def _open_backend(self, root: Path) -> MemoryBackend:
+    def _open_backend(self, root: Path) -> Chosen:
         assert root == self.cgroupfs.root
-        return self.backend
+        return Chosen(self.backend, "there is no other")
 
     def _play(
         self, script: Callable[["RunningDaemon"], None], stop: signal.Signals, failures: list[BaseException]

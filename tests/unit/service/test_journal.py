@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.service import event_log, lifecycle, log, resolver
+from reclaimd.service import event_log, lifecycle, log, permission, resolver
 from reclaimd.service.journal import MESSAGE_IDS, PRIORITIES, entry, journal_sender, wait_for_room
 from tests.full_socket import fill
 
@@ -22,7 +22,9 @@ def test_every_kind_has_an_id_of_its_own() -> None:
 
 
 def test_every_kind_is_logged_somewhere() -> None:
-    sources = [Path(str(module.__file__)).read_text() for module in (event_log, lifecycle, log, resolver)]
+    sources = [
+        Path(str(module.__file__)).read_text() for module in (event_log, lifecycle, log, permission, resolver)
+    ]
     for kind in MESSAGE_IDS:
         assert any(f'"{kind}"' in source for source in sources), kind
 

@@ -71,7 +71,7 @@ def test_a_policy_that_matches_nothing_is_a_warning_and_waits_for_its_cgroup(cgr
 
     daemon = RunningDaemon(cgroupfs)
     daemon.run(script)
-    warning = daemon.log[0]
+    warning = daemon.log[1]
     assert warning["level"] == "warning"
     assert warning["event"].startswith("policy.yaml:3:12: warning: policy 'batch': matches no cgroup")
 
@@ -140,7 +140,7 @@ def test_a_policy_that_cannot_be_carried_out_for_a_cgroup_is_said_with_its_place
     batch.add("/batch/unlimited")
     daemon = RunningDaemon(batch)
     daemon.run(lambda _: None)
-    error = daemon.log[0]
+    error = daemon.log[1]
     assert error["level"] == "error"
     assert error["event"].startswith("policy.yaml:4:")
     assert "/batch/unlimited" in error["event"]

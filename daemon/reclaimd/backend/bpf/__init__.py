@@ -5,27 +5,28 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from reclaimd.backend.bpf.attachments import Attachments
-from reclaimd.backend.bpf.backend import BpfBackend
-from reclaimd.backend.bpf.pins import BPFFS, Pins
+from reclaimd.backend.bpf.backend import BpfBackend, abilities
+from reclaimd.backend.bpf.pins import BPFFS, Pins, is_at_work
 from reclaimd.backend.bpf.programs import Programs
-from reclaimd.kernel.probe import probe
+from reclaimd.kernel.probe import ProbeReport, probe
 
-__all__ = ["BpfBackend", "detach", "open_backend"]
+__all__ = ["BPFFS", "BpfBackend", "abilities", "detach", "is_at_work", "open_backend"]
 
 
-def open_backend(cgroup_root: Path, bpffs: Path = BPFFS) -> BpfBackend:
+def open_backend(cgroup_root: Path, bpffs: Path = BPFFS, report: ProbeReport | None = None) -> BpfBackend:
     """Load the BPF programs, or take over what the last daemon has left. Nothing is attached before there are rules.
 
     Args:
         cgroup_root: where cgroup2 is mounted.
         bpffs: where the bpf filesystem is mounted.
+        report: what the kernel has, if it was looked at just now.
 
     Raises:
         ReclaimdError: another daemon runs.
         HostError: this kernel cannot, or the object is not there; says what is missing.
         NotPermittedError: it could, but not for this user.
     """
-    report = probe()
+    report = report or probe()
     obstacle = report.error()
     if obstacle is not None:
         raise obstacle

@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 
-from reclaimd.backend.base import CgroupGone, Counters, Event, RefusedError
+from reclaimd.backend import refusals
+from reclaimd.backend.base import Ability, CgroupGone, Counters, Event, RefusedError
 from reclaimd.backend.bpf.attachments import Attachments, topmost
 from reclaimd.backend.bpf.former import Former, inherited
 from reclaimd.backend.bpf.pins import Pins
@@ -19,10 +20,15 @@ from reclaimd.kernel.layout import RuleValue
 from reclaimd.policy.rule import Rule
 
 _REFUSALS = {
-    errno.ENOENT: "the cgroup has no rule",
-    errno.EINVAL: "its policy does not reclaim",
-    errno.EBUSY: "an episode is under way",
+    errno.ENOENT: refusals.NO_RULE,
+    errno.EINVAL: refusals.NO_RECLAIM,
+    errno.EBUSY: refusals.UNDER_WAY,
 }
+
+
+def abilities(features: Mapping[str, bool]) -> frozenset[Ability]:
+    """What the programs can do on a kernel with these features, as reclaimd.kernel.probe has found them."""
+    return frozenset(Ability) - (set() if features["PSI"] else {Ability.PSI})
 
 
 class BpfBackend:
@@ -54,6 +60,15 @@ class BpfBackend:
         self._formers = _formers(pins, programs)
         self._alone = pins.objects() == [programs.directory]
         self._closed = False
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """Everything, but for PSI where the kernel has none."""
+        return abilities(self.features)
+
+    def may_govern(self, _path: str) -> bool:
+        """Always: whom a cgroup belongs to means nothing to the programs."""
+        return True
 
     def apply(self, rules: Sequence[Rule]) -> None:
         """Replace all rules by these; what can fail comes before what changes anything.

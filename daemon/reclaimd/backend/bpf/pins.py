@@ -27,6 +27,14 @@ NAME = "reclaimd"
 _NEW, _GONE = "new", "gone"
 
 
+def is_at_work(bpffs: Path = BPFFS) -> bool:
+    """Tell whether anything is pinned, be it by a daemon that runs; not, for those who may not look."""
+    try:
+        return any((bpffs / NAME / "objects").iterdir())
+    except OSError:
+        return False
+
+
 class Pins:
     """The directory, locked until it is closed.
 

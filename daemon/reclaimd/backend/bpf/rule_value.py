@@ -2,7 +2,6 @@
 """A rule in the layout that the BPF programs read."""
 
 import mmap
-from collections.abc import Iterable
 from hashlib import blake2b
 
 from reclaimd.config.metric import Metric
@@ -16,7 +15,7 @@ from reclaimd.kernel.layout import (
     RuleValue,
     ThrottleValue,
 )
-from reclaimd.policy.rule import BackPressure, Combination, Condition, Reclaim, Rule
+from reclaimd.policy.rule import BackPressure, Combination, Reclaim, Rule
 
 NS_PER_MS = 1_000_000
 #: Free swap has no window: it is looked at for twice so long after the last charge.
@@ -68,7 +67,7 @@ def _fingerprint(value: RuleValue) -> int:
 def _set_reclaim(value: RuleValue, reclaim: Reclaim) -> None:
     value.start = _combination(reclaim.start)
     value.stop = _combination(reclaim.stop)
-    value.aim_pages = min(_usages(reclaim.stop.conditions), default=0)
+    value.aim_pages = reclaim.stop.lowest_usage_pages or 0
     value.floor_pages = reclaim.floor_pages
     value.pass_pages = reclaim.pass_pages
     value.rate_pages_per_s = reclaim.rate_pages_per_s
@@ -134,18 +133,10 @@ def _wake_pages(rule: Rule) -> int:
     """The lowest usage at which a charge can mean anything to the rule."""
     if rule.throttles:
         return 0
-    pages = [_can_hold_from(combination) for combination in (_start(rule), _protect(rule)) if combination]
+    pages = [combination.holds_from_pages for combination in (_start(rule), _protect(rule)) if combination]
     if rule.back_pressure:
         pages.append(rule.back_pressure.start_pages)
     return min(pages, default=NEVER_PAGES)
-
-
-def _can_hold_from(combination: Combination) -> int:
-    """The lowest usage in pages at which a combination can hold, whatever else is measured."""
-    groups = combination.groups
-    if combination.any_of_all:
-        return min(max(_usages(group), default=0) for group in groups)
-    return max(min(_usages(group)) if len(_usages(group)) == len(group) else 0 for group in groups)
 
 
 def _start(rule: Rule) -> Combination | None:
@@ -154,10 +145,6 @@ def _start(rule: Rule) -> Combination | None:
 
 def _protect(rule: Rule) -> Combination | None:
     return rule.protect.condition if rule.protect else None
-
-
-def _usages(conditions: Iterable[Condition]) -> list[int]:
-    return [c.bound for c in conditions if c.metric is Metric.USAGE]
 
 
 def _metrics(combination: Combination | None) -> set[Metric]:

@@ -11,7 +11,8 @@ from reclaimd.cgroup.facts import CgroupFacts, survey
 from reclaimd.cgroup.host import find_cgroup_root
 from reclaimd.cgroup.machine import read_machine
 from reclaimd.cli.commands import Commands, print_json
-from reclaimd.config import DEFAULT_CONFIG, load_config
+from reclaimd.cli.outlook import Outlook
+from reclaimd.config import DEFAULT_CONFIG, LoadedConfig, load_config
 from reclaimd.config.problem import printable
 from reclaimd.errors import HostError
 from reclaimd.policy.explain import Above, Contender, Explanation, Standing, explain
@@ -72,21 +73,46 @@ def cgroup_path(text: str) -> str:
 
 def _explain(options: argparse.Namespace) -> int:
     loaded = load_config(options.config)
-    cgroups, unread = _survey(options.cgroup_root)
+    cgroups, outlook, unread = _look(loaded, options.cgroup_root)
+    if outlook:
+        loaded = outlook.loaded
     explanation = explain(loaded, cgroups, options.cgroup, page_bytes=PAGE_BYTES, machine=read_machine())
     if options.json:
-        print_json(as_dict(explanation, unread), options.json)
+        print_json(as_dict(explanation, unread) | _outlook_as_dict(explanation, outlook), options.json)
     else:
-        print("\n".join(text_lines(explanation, unread)))
+        lacking = _lacking(explanation, outlook) if outlook else ()
+        print("\n".join([*text_lines(explanation, unread), *lacking]))
     return os.EX_OK
 
 
-def _survey(root: Path | None) -> tuple[Sequence[CgroupFacts], str | None]:
-    """Return the cgroups, and why they are not known if they are not."""
+def _look(
+    loaded: LoadedConfig, root: Path | None
+) -> tuple[Sequence[CgroupFacts], Outlook | None, str | None]:
+    """Return the cgroups and the backend, and why they are not known if they are not."""
     try:
-        return survey(find_cgroup_root() if root is None else root), None
+        root = find_cgroup_root() if root is None else root
+        return survey(root), Outlook.of(loaded, root), None
     except HostError as error:
-        return (), str(error)
+        return (), None, str(error)
+
+
+def _lacking(explanation: Explanation, outlook: Outlook) -> Iterator[str]:
+    if explanation.policy is None:
+        return
+    yield str(outlook)
+    for problem in outlook.problems:
+        if problem.policy == explanation.policy:
+            yield f"note: {problem}"
+    if lacks := outlook.lacks.get(explanation.policy):
+        yield f"does without: {', '.join(lacks)}"
+
+
+def _outlook_as_dict(explanation: Explanation, outlook: Outlook | None) -> dict[str, object]:
+    """Return {"backend": its name or null, "backend_why", "lacks": what the policy has to do without}."""
+    if outlook is None:
+        return {"backend": None, "backend_why": None, "lacks": []}
+    lacks = outlook.lacks.get(explanation.policy or "", ())
+    return {"backend": outlook.backend, "backend_why": outlook.why, "lacks": [str(each) for each in lacks]}
 
 
 def text_lines(explanation: Explanation, unread: str | None) -> Iterator[str]:

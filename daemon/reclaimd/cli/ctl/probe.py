@@ -2,10 +2,9 @@
 """`reclaimctl probe`."""
 
 import argparse
-import os
 
 from reclaimd.cli.commands import Commands, print_json
-from reclaimd.kernel.probe import probe
+from reclaimd.cli.probe import HostReport
 
 
 def add(commands: Commands) -> None:
@@ -13,16 +12,15 @@ def add(commands: Commands) -> None:
     commands.add(
         "probe",
         _probe,
-        summary="say what this host offers and what is missing to run",
-        description="Looks for everything in this host and its kernel that reclaimd builds on.",
+        summary="say what this host offers and which backend it can run",
+        description="Looks for everything in this host and its kernel that reclaimd's backends build on.",
     )
 
 
 def _probe(options: argparse.Namespace) -> int:
-    report = probe()
+    report = HostReport.of_this_host()
     if options.json:
         print_json(report.as_dict(), options.json)
     else:
-        print(report.as_text())
-    error = report.error()
-    return error.exit_status if error else os.EX_OK
+        print("\n".join(report.text_lines()))
+    return report.exit_status

@@ -3,7 +3,7 @@
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from reclaimd.cli.commands import Commands, print_json
 from reclaimd.cli.ctl.connection import Connection, Reply, add_socket
@@ -21,6 +21,10 @@ _LOSSES = {
     "ungoverned_charges": "charges met no rule",
     "dropped_clients": "clients of this socket had to go to make room for others",
 }
+
+
+#: Columns of policies that are left out where each has this there.
+_UNUSUAL = {"NOT PERMITTED": "0", "LACKS": "nothing"}
 
 
 def add(commands: Commands) -> None:
@@ -66,14 +70,29 @@ def _status_lines(status: Reply) -> Iterator[str]:
     started, loaded = local_time(status["started_us"]), local_time(status["loaded_us"])
     yield f"reclaimd {status['version']}, process {status['pid']}, backend {status['backend']}, since {started}"
     yield f"configuration in force since {loaded}, {status['rules']} rules"
+    if status["backend_why"]:
+        yield f"backend {status['backend']}: {status['backend_why']}"
     for problem in status["reload_problems"]:
         yield f"not reloaded: {problem}"
     for name, text in _LOSSES.items():
         if status[name]:
             yield f"{status[name]} {text}"
     if status["policies"]:
-        rows = [(policy["name"], _mode(policy), str(policy["cgroups"])) for policy in status["policies"]]
-        yield from table_lines(("POLICY", "MODE", "CGROUPS"), rows)
+        yield from _policies(status["policies"])
+
+
+def _policies(policies: Sequence[Reply]) -> Iterator[str]:
+    columns = {
+        "POLICY": [policy["name"] for policy in policies],
+        "MODE": [_mode(policy) for policy in policies],
+        "CGROUPS": [str(policy["cgroups"]) for policy in policies],
+        "NOT PERMITTED": [str(policy["forbidden_cgroups"]) for policy in policies],
+        "LACKS": [", ".join(policy["lacks"]) or "nothing" for policy in policies],
+    }
+    for heading, usual in _UNUSUAL.items():
+        if set(columns[heading]) == {usual}:
+            del columns[heading]
+    return table_lines(tuple(columns), zip(*columns.values(), strict=True))
 
 
 def _mode(policy: Reply) -> str:
@@ -157,6 +176,8 @@ def _figures(shown: Reply) -> Iterator[tuple[str, str]]:
     if protection := shown.get("protection"):
         holds = f"while {protection['condition']}, and {protection['for_ms']}ms longer"
         yield "protection", f"as {protection['protect_as']} {holds}"
+    if shown["lacks"]:
+        yield "does without", ", ".join(shown["lacks"])
     if counters := governed.get("counters"):
         yield from _done(shown, counters)
 
@@ -182,6 +203,8 @@ def _done(shown: Reply, counters: Reply) -> Iterator[tuple[str, str]]:
     )
     if counters["held_back"]:
         yield "held back", f"{counters['held_back']} times, for rate or CPU time"
+    if counters["swapless"]:
+        yield "no room in swap", f"in {counters['swapless']} passes"
     if counters["delays"]:
         yield "delays", f"{counters['delays']}, of {counters['delay_ms']}ms together"
     if counters["throttles"]:

@@ -118,4 +118,5 @@ def _counters(counts: Counters) -> Described:
         "protections": counts.protections,
         "ticks": counts.ticks,
         "start_failures": counts.start_failures,
+        "swapless": counts.swapless,
     }

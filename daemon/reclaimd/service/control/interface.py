@@ -91,11 +91,12 @@ class Interface:
             "version": __version__,
             "pid": os.getpid(),
             "backend": self._ledger.backend_name,
+            "backend_why": self._ledger.backend_why,
             "started_us": self._started_us,
             "loaded_us": int(loading.succeeded_at * US_PER_S),
             "reload_problems": list(loading.problems),
             "rules": len(rules),
-            "policies": [_policy(policy, rules) for policy in self._ledger.policies],
+            "policies": [self._policy(policy, rules) for policy in self._ledger.policies],
             "dropped_events": self._ledger.dropped_events(),
             "ungoverned_charges": self._ledger.ungoverned_charges(),
             "dropped_clients": self._clients.dropped_clients,
@@ -125,6 +126,7 @@ class Interface:
             "bounds": describe.bounds(rule.reclaim) if rule.reclaim else None,
             "back_pressure": describe.back_pressure(rule.back_pressure) if rule.back_pressure else None,
             "protection": describe.protection(rule.protect) if rule.protect else None,
+            "lacks": self._lacks(rule.policy),
             "triggers_by_reason": describe.by_reason(counters.started_for) if counters else {},
             "episodes_by_reason": describe.by_reason(counters.ended_for) if counters else {},
             "events": _events(self._history.of(rule.path, EVENTS_SHOWN)),
@@ -217,6 +219,24 @@ class Interface:
         rule = account.rule
         return describe.governed(rule, account.counters, account.reading(str(self._root)))
 
+    def _policy(self, policy: PolicyState, rules: Mapping[int, Rule]) -> Reply:
+        return {
+            "name": policy.name,
+            "mode": policy.mode.value,
+            "paused": policy.paused,
+            "cgroups": sum(rule.policy == policy.name for rule in rules.values()),
+            "lacks": self._lacks(policy.name),
+            "forbidden_cgroups": self._ledger.forbidden[policy.name],
+        }
+
+    def _lacks(self, name: str) -> list[str]:
+        return [
+            ability.value
+            for policy in self._ledger.policies
+            if policy.name == name
+            for ability in policy.lacks
+        ]
+
     def _rule(self, cgroup: str) -> Rule:
         for rule in self._ledger.rules.values():
             if cgroup in (rule.path, printable(rule.path)):
@@ -228,11 +248,6 @@ def _require_root(call: Call) -> None:
     # A daemon that is not run by root is there to be tried out by whom it is run by.
     if call.peer_uid not in (ROOT_UID, os.geteuid()):
         raise errors.not_permitted()
-
-
-def _policy(policy: PolicyState, rules: Mapping[int, Rule]) -> Reply:
-    governed = sum(rule.policy == policy.name for rule in rules.values())
-    return {"name": policy.name, "mode": policy.mode.value, "paused": policy.paused, "cgroups": governed}
 
 
 def _events(happened: Sequence[Happened]) -> list[Reply]:

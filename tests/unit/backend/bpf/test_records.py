@@ -157,7 +157,7 @@ def test_there_is_a_bucket_for_each_bound_and_one_beyond() -> None:
 
 def test_counters_come_in_the_order_of_the_kernel() -> None:
     names = [name for name, *_ in CountersValue._fields_]
-    assert [field.name for field in dataclasses.fields(Counters)] == [*names, "reading"]
+    assert [field.name for field in dataclasses.fields(Counters)] == [*names, "swapless", "reading"]
 
 
 def test_accounts_that_were_read_are_told() -> None:

@@ -2,9 +2,10 @@
 
 import json
 import os
+import re
 
 from reclaimd import __version__
-from reclaimd.backend.base import StopReason
+from reclaimd.backend.base import Ability, StopReason
 from tests.unit.cli.ctl.conftest import MIB, Host, Run, cells
 from tests.unit.service.memory_backend import episode
 
@@ -17,7 +18,8 @@ def test_status_tells_of_daemon_and_policies(run: Run) -> None:
             f"reclaimd {__version__}, process {os.getpid()}, backend memory, since 2"
         )
         assert ended.out[1].endswith(" 2 rules")
-        assert cells(ended.out[2:]) == [
+        assert ended.out[2] == "backend memory: there is no other"
+        assert cells(ended.out[3:]) == [
             ["POLICY", "MODE", "CGROUPS"],
             ["batch", "enforce", "1"],
             ["web", "monitor", "1"],
@@ -32,6 +34,25 @@ def test_status_tells_what_is_wrong_with_a_newer_configuration(run: Run) -> None
         host.daemon.wait_for_line("not reloaded: the configuration in force stays")
         (line,) = [line for line in host.reclaimctl("status").out if line.startswith("not reloaded: ")]
         assert line.startswith("not reloaded: policy.yaml:1:11: ")
+
+    run(script)
+
+
+def test_status_tells_what_policies_have_to_do_without(run: Run) -> None:
+    def script(host: Host) -> None:
+        host.daemon.backend.forbidden = {"/web"}
+        host.daemon.backend.abilities = frozenset(Ability) - {Ability.FIRST_CHARGE}
+        host.daemon.reload(host.daemon.text)
+        host.daemon.wait_for_line("reloaded")
+        assert cells(host.reclaimctl("status").out[3:]) == [
+            ["POLICY", "MODE", "CGROUPS", "NOT", "PERMITTED", "LACKS"],
+            ["batch", "enforce", "1", "0", "first_charge"],
+            ["web", "monitor", "0", "1", "first_charge"],
+        ]
+        host.daemon.backend.counts_happen(host.id_of("/batch/a"), swapless=2)
+        shown = "\n".join(host.reclaimctl("show", "/batch/a").out)
+        assert re.search(r"  does without +first_charge\n", shown)
+        assert re.search(r"  no room in swap +in 2 passes", shown)
 
     run(script)
 

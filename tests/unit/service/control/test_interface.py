@@ -9,7 +9,7 @@ import pytest
 from varlink import VarlinkError
 
 from reclaimd import __version__
-from reclaimd.backend.base import CgroupGone, StartReason, StopReason
+from reclaimd.backend.base import Ability, CgroupGone, StartReason, StopReason
 from reclaimd.config.models import Mode
 from reclaimd.errors import HostError
 from reclaimd.service.control.call import Call
@@ -132,11 +132,46 @@ def test_status_tells_what_is_in_force(run: Callable[[Script], None]) -> None:
         assert not complaints("Status", status)
         assert (status["version"], status["backend"], status["rules"]) == (__version__, "memory", 2)
         assert status["policies"] == [
-            {"name": "batch", "mode": "enforce", "paused": False, "cgroups": 1},
-            {"name": "web", "mode": "monitor", "paused": False, "cgroups": 1},
+            {
+                "name": "batch",
+                "mode": "enforce",
+                "paused": False,
+                "cgroups": 1,
+                "lacks": [],
+                "forbidden_cgroups": 0,
+            },
+            {
+                "name": "web",
+                "mode": "monitor",
+                "paused": False,
+                "cgroups": 1,
+                "lacks": [],
+                "forbidden_cgroups": 0,
+            },
         ]
 
     run(script)
+
+
+def test_the_backend_is_told_with_its_reason_and_what_policies_lack_on_it(cgroupfs: FakeCgroupfs) -> None:
+    add_parent(cgroupfs, "/batch")
+    cgroupfs.add("/batch/a", max_bytes=40 * MIB)
+    cgroupfs.add("/batch/foreign", max_bytes=40 * MIB)
+
+    def script(daemon: RunningDaemon) -> None:
+        with Peer(daemon.socket) as peer:
+            status, shown = peer.call("Status"), peer.call("Show", {"cgroup": "/batch/a"})
+        assert not complaints("Status", status)
+        assert not complaints("Show", shown)
+        assert status["backend_why"] == "there is no other"
+        (policy,) = status["policies"]
+        assert (policy["lacks"], policy["forbidden_cgroups"]) == (["first_charge"], 1)
+        assert shown["lacks"] == ["first_charge"]
+
+    daemon = RunningDaemon(cgroupfs)
+    daemon.backend.abilities = frozenset(Ability) - {Ability.FIRST_CHARGE}
+    daemon.backend.forbidden = {"/batch/foreign"}
+    daemon.run(script)
 
 
 def test_list_tells_of_every_governed_cgroup(run: Callable[[Script], None]) -> None:
