@@ -151,7 +151,7 @@ STOPS = {
     "refaults_anon": (_swap_in, Condition(Metric.REFAULTS_ANON, 10, 3000)),
     "events_high": (_fault_past_high, Condition(Metric.EVENTS_HIGH, 0, 2000)),
     "events_max": (_read_past_max, Condition(Metric.EVENTS_MAX, 0, 2000)),
-    "events_oom": (_be_killed, Condition(Metric.EVENTS_OOM, 0, 2000)),
+    "events_oom": (_be_killed, Condition(Metric.EVENTS_OOM, 0, 4000)),
 }
 
 

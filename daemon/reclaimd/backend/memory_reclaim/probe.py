@@ -86,7 +86,8 @@ def features(found: frozenset[Ability], proc: Path = _PROC) -> dict[str, bool]:
 def _files(cgroup_root: Path) -> Iterator[Path]:
     """Yield the files of that name: the root's first, which is there whatever cgroups there are."""
     paths = (cgroup_root / NAME, *(_below(cgroup_root)))
-    yield from (path for path in paths if path.exists())
+    # Not by exists(), which fails where somebody has shut others out of a cgroup.
+    yield from (path for path in paths if os.path.lexists(path))
 
 
 def _below(cgroup_root: Path) -> Iterator[Path]:
