@@ -13,49 +13,17 @@
 #include <err.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "histogram.h"
 
 #define PAGE_BYTES 4096
 #define MOST (1 << 20)
-#define SPARE_FILES 16
-
-enum exit_status { RUN_FAILED = 1, BAD_USAGE = 2 };
-
-static void allow_open_files(rlim_t count)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		err(RUN_FAILED, "getrlimit");
-	if (limit.rlim_cur >= count)
-		return;
-	limit.rlim_cur = count;
-	if (limit.rlim_max < count)
-		limit.rlim_max = count;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		err(RUN_FAILED, "setrlimit");
-}
-
-static int open_procs(const char *cgroup)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup) >= (int)sizeof(path))
-		errx(BAD_USAGE, "%s: the path is too long", cgroup);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		err(RUN_FAILED, "%s", path);
-	return fd;
-}
 
 static uint64_t visit_ns(int procs_fd, char *memory, size_t bytes)
 {
@@ -124,10 +92,10 @@ int main(int argc, char **argv)
 	count = (size_t)(argc - optind);
 	if (!given[0] || !given[1] || !count)
 		usage();
-	allow_open_files(count + SPARE_FILES);
+	allow_open_files(count);
 	procs_fds = allocate(count, sizeof(*procs_fds));
 	for (size_t i = 0; i < count; i++)
-		procs_fds[i] = open_procs(argv[optind + (int)i]);
+		procs_fds[i] = open_in_cgroup(argv[optind + (int)i], "cgroup.procs", O_WRONLY);
 	took_ns = allocate(given[0], sizeof(*took_ns));
 	bytes = given[1] * PAGE_BYTES;
 	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -14,39 +14,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroup.h"
+
 #define MAX_IDLE_REQUESTS 4
 #define FILES_PER_CGROUP 2
-#define SPARE_FILES 16
 #define NS_PER_S 1000000000
-
-enum exit_status { RUN_FAILED = 1, BAD_USAGE = 2 };
 
 struct cgroup {
 	int usage_fd;
 	int reclaim_fd;
 };
-
-static int open_file(const char *directory, const char *name, int flags)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
-		errx(BAD_USAGE, "%s: the path is too long", directory);
-	fd = open(path, flags | O_CLOEXEC);
-	if (fd < 0)
-		err(RUN_FAILED, "%s", path);
-	return fd;
-}
 
 static uint64_t usage_bytes(const struct cgroup *cgroup)
 {
@@ -115,22 +99,6 @@ static uint64_t number(const char *option, const char *text)
 	return value;
 }
 
-/* Two files for each cgroup may be more than what is open by default. */
-static void allow_open_files(size_t count)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		err(RUN_FAILED, "getrlimit");
-	if (limit.rlim_cur >= count)
-		return;
-	limit.rlim_cur = count;
-	if (limit.rlim_max < count)
-		limit.rlim_max = count;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		err(RUN_FAILED, "setrlimit");
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -153,13 +121,13 @@ int main(int argc, char **argv)
 	count = (size_t)(argc - optind);
 	if (!given[0] || !given[1] || !given[2] || !count)
 		usage();
-	allow_open_files(FILES_PER_CGROUP * count + SPARE_FILES);
+	allow_open_files(FILES_PER_CGROUP * count);
 	cgroups = calloc(count, sizeof(*cgroups));
 	if (!cgroups)
 		err(RUN_FAILED, "calloc");
 	for (size_t i = 0; i < count; i++) {
-		cgroups[i].usage_fd = open_file(argv[optind + (int)i], "memory.current", O_RDONLY);
-		cgroups[i].reclaim_fd = open_file(argv[optind + (int)i], "memory.reclaim", O_WRONLY);
+		cgroups[i].usage_fd = open_in_cgroup(argv[optind + (int)i], "memory.current", O_RDONLY);
+		cgroups[i].reclaim_fd = open_in_cgroup(argv[optind + (int)i], "memory.reclaim", O_WRONLY);
 	}
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
 		err(RUN_FAILED, "mlockall");

@@ -12,19 +12,17 @@
 #include <err.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "histogram.h"
 
 #define PAGE_BYTES 4096
 #define MAX_PAGES (1 << 20)
-
-enum exit_status { RUN_FAILED = 1, BAD_USAGE = 2 };
 
 struct options {
 	size_t pages;
@@ -33,19 +31,6 @@ struct options {
 };
 
 static const char page_bytes[PAGE_BYTES];
-
-static void enter_cgroup(const char *cgroup)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup) >= (int)sizeof(path))
-		errx(BAD_USAGE, "--cgroup: the path is too long");
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "0", 1) != 1)
-		err(RUN_FAILED, "%s", path);
-	close(fd);
-}
 
 /* A page for each fault: huge ones would hide what a charge costs. */
 static uint64_t fault_ns(size_t pages)

@@ -37,6 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "histogram.h"
 
 #define PAGE_BYTES 4096
@@ -48,8 +49,6 @@
 #define CHUNK_PAGES 16
 #define LIFETIME_NS 1000000000ULL
 #define BURST_FACTOR 6
-
-enum exit_status { RUN_FAILED = 1, BAD_USAGE = 2 };
 
 struct options {
 	const char *workload;
@@ -227,19 +226,6 @@ static void run_burst(size_t pages)
 		}
 		due_ns = phase_ends_ns;
 	}
-}
-
-static void enter_cgroup(const char *cgroup)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup) >= (int)sizeof(path))
-		errx(BAD_USAGE, "--cgroup: the path is too long");
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "0", 1) != 1)
-		err(RUN_FAILED, "%s", path);
-	close(fd);
 }
 
 /* Each process has a file of its own; a single one has the path as it is. */

@@ -11,16 +11,16 @@
  */
 #define _GNU_SOURCE
 #include <err.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "cgroup.h"
+#include "histogram.h"
 
 #define PAGE_BYTES 4096
 #define PAGE_WORDS (PAGE_BYTES / sizeof(uint64_t))
@@ -29,16 +29,6 @@
 #define COLD_IN 100
 /* The clock is read once for so many operations, which without faults take microseconds. */
 #define OPERATIONS_PER_LOOK 16
-
-enum exit_status { RUN_FAILED = 1, BAD_USAGE = 2 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 /* xorshift64*: cheap, and nothing of it can be compressed. */
 static uint64_t random_word(void)
@@ -79,19 +69,6 @@ static void work(uint64_t *words, size_t pages, size_t hot_pages, uint64_t for_n
 	printf("{\"operations\": %llu, \"wall_s\": %.6f}\n", (unsigned long long)operations,
 	       (double)took_ns / 1e9);
 	fflush(stdout);
-}
-
-static void enter_cgroup(const char *cgroup)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup) >= (int)sizeof(path))
-		errx(BAD_USAGE, "--cgroup: the path is too long");
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "0", 1) != 1)
-		err(RUN_FAILED, "%s", path);
-	close(fd);
 }
 
 static void usage(void)

@@ -25,7 +25,7 @@ CLANG = (
 )
 GCC = (
     *("gcc", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-static", "-pthread"),
-    *("-I", "bpf_src", "-isystem", "/mnt/uapi"),
+    *("-I", "bpf_src", "-I", "daemon/bench_src", "-isystem", "/mnt/uapi"),
 )
 
 
@@ -90,7 +90,8 @@ def _programs() -> Iterable[Program]:
         yield Program(source, BUILD / "bpf" / f"{source.stem}.o", CLANG, shared)
     for source in sorted(TEST_BPF_SOURCES.glob("*.bpf.c")):
         yield Program(source, BUILD / "test-bpf" / f"{source.stem}.o", CLANG, test_headers)
+    bench_headers = sorted(BENCH_SOURCES.glob("*.h"))
     for source in (*sorted(BENCH_SOURCES.glob("*.c")), *sorted((CHECKOUT / "tests").rglob("*.c"))):
         if not source.name.endswith(".bpf.c"):
-            headers = (*shared, *sorted(source.parent.glob("*.h")))
+            headers = (*shared, *bench_headers, *sorted(source.parent.glob("*.h")))
             yield Program(source, BUILD / "bin" / source.stem, GCC, headers)
