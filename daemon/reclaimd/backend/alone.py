@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from reclaimd.cgroup.tree import directory, walk
-from reclaimd.errors import HostError, ReclaimdError
+from reclaimd.cgroup.tree import files_named
+from reclaimd.errors import ReclaimdError
 
 _FILE = "memory.reclaim"
 
@@ -44,12 +44,6 @@ class Alone:
 
 
 def _opened(cgroup_root: Path) -> Iterator[int]:
-    for path in _paths(cgroup_root):
+    for path in files_named(cgroup_root, _FILE):
         with suppress(OSError):
-            yield os.open(directory(cgroup_root, path) / _FILE, os.O_WRONLY | os.O_CLOEXEC)
-
-
-def _paths(cgroup_root: Path) -> Iterator[str]:
-    yield "/"
-    with suppress(HostError):
-        yield from (cgroup.path for cgroup in walk(cgroup_root))
+            yield os.open(path, os.O_WRONLY | os.O_CLOEXEC)

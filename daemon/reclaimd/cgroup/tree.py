@@ -4,6 +4,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def walk(root: Path, descends: Callable[[str], bool] = lambda _path: True) -> It
         children = children_of(root, waiting.pop())
         yield from children
         waiting.extend(child.path for child in reversed(children) if descends(child.path))
+
+
+def files_named(root: Path, name: str) -> Iterator[Path]:
+    """Yield the path of a file in every cgroup, the root's first, whether there is one or not; as far as one may look."""
+    yield root / name
+    with suppress(HostError):
+        for cgroup in walk(root):
+            yield directory(root, cgroup.path) / name
 
 
 def directory(root: Path, path: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reclaimd.backend.base import Ability
 from reclaimd.backend.memory_reclaim.deadline import write
-from reclaimd.cgroup.tree import walk
+from reclaimd.cgroup.tree import files_named
 from reclaimd.errors import HostError, NotPermittedError, ReclaimdError
 
 NAME = "memory.reclaim"
@@ -38,15 +38,17 @@ def obstacle(cgroup_root: Path) -> ReclaimdError | None:
     Args:
         cgroup_root: where cgroup2 is mounted.
     """
-    files = list(_files(cgroup_root))
-    if not files:
+    there_is_one = False
+    for file in _files(cgroup_root):
+        if _may_write(file):
+            return None
+        there_is_one = True
+    if not there_is_one:
         return HostError(f"no cgroup has {NAME}", hint="boot Linux 5.19 or later")
-    if not any(map(_may_write, files)):
-        return NotPermittedError(
-            f"no cgroup's {NAME} may be written to by this user",
-            hint="run as root, or where cgroups are delegated to the user",
-        )
-    return None
+    return NotPermittedError(
+        f"no cgroup's {NAME} may be written to by this user",
+        hint="run as root, or where cgroups are delegated to the user",
+    )
 
 
 def abilities(cgroup_root: Path, proc: Path = _PROC) -> frozenset[Ability]:
@@ -85,15 +87,9 @@ def features(found: frozenset[Ability], proc: Path = _PROC) -> dict[str, bool]:
 
 def _files(cgroup_root: Path) -> Iterator[Path]:
     """Yield the files of that name: the root's first, which is there whatever cgroups there are."""
-    paths = (cgroup_root / NAME, *(_below(cgroup_root)))
+    paths = islice(files_named(cgroup_root, NAME), _MAX_LOOKED_AT)
     # Not by exists(), which fails where somebody has shut others out of a cgroup.
     yield from (path for path in paths if os.path.lexists(path))
-
-
-def _below(cgroup_root: Path) -> Iterator[Path]:
-    with suppress(HostError):
-        for cgroup in islice(walk(cgroup_root), _MAX_LOOKED_AT):
-            yield cgroup_root / cgroup.path.lstrip("/") / NAME
 
 
 def _may_write(file: Path) -> bool:
