@@ -222,14 +222,7 @@ class MemoryReclaimBackend:
         reading = reading_of(governed.files.directory_fd)
         if reading is not None:
             # As it has been read anyway.
-            self._look(governed, reading.usage_bytes // PAGE_BYTES)
+            usage_pages = reading.usage_bytes // PAGE_BYTES
+            self._workers.start_if_due(governed, usage_pages, time.monotonic_ns())
         with self._roster.lock:
             return governed.course.tally.counters(reading)
-
-    def _look(self, governed: Governed, usage_pages: int) -> None:
-        if usage_pages < governed.course.plan.wake_pages:
-            return
-        with self._roster.lock:
-            started = not governed.removed and governed.course.start_if_due(usage_pages, time.monotonic_ns())
-        if started:
-            self._workers.put(governed)

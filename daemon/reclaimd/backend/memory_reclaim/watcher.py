@@ -150,8 +150,7 @@ class Watcher:
             self._lost_sight(governed, now_ns)
             return
         governed.pace.saw(usage_pages, now_ns)
-        if self._starts(governed, usage_pages, now_ns, charged=charged):
-            self._workers.put(governed)
+        if self._workers.start_if_due(governed, usage_pages, now_ns, charged=charged):
             return
         due_ns = now_ns + self._delay_ns(governed, usage_pages, now_ns)
         if due_ns >= now_ns + MAX_NS:
@@ -170,12 +169,6 @@ class Watcher:
             self._schedule(governed, now_ns + MAX_NS)
         else:
             self._roster.gone(governed)
-
-    def _starts(self, governed: Governed, usage_pages: int, now_ns: int, *, charged: bool) -> bool:
-        if usage_pages < governed.course.plan.wake_pages:
-            return False
-        with self._roster.lock:
-            return governed.course.start_if_due(usage_pages, now_ns, charged=charged)
 
     def _delay_ns(self, governed: Governed, usage_pages: int, now_ns: int) -> int:
         """Return how long to wait before the next look at a cgroup where nothing has begun."""

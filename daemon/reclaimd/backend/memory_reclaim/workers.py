@@ -51,6 +51,20 @@ class Workers:
         self._closed = False
         self._most = min(max(WORKERS_PER_CPU * (os.cpu_count() or 1), MIN_WORKERS), MAX_WORKERS)
 
+    def start_if_due(
+        self, governed: Governed, usage_pages: int, now_ns: int, *, charged: bool = False
+    ) -> bool:
+        """Begin an episode of a cgroup that is governed if its start holds; see Course.start_if_due()."""
+        if usage_pages < governed.course.plan.wake_pages:
+            return False
+        with self._roster.lock:
+            started = not governed.removed and governed.course.start_if_due(
+                usage_pages, now_ns, charged=charged
+            )
+        if started:
+            self.put(governed)
+        return started
+
     def put(self, governed: Governed) -> None:
         """Have the next step of its episode taken, unless that is about to happen."""
         with self._changed:
