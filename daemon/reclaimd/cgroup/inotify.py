@@ -2,10 +2,13 @@
 """inotify(7), through the C library."""
 
 import ctypes
+import errno
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from reclaimd.errors import HostError
 
 # From the kernel's include/uapi/linux/inotify.h.
 IN_MODIFY = 0x00000002
@@ -19,6 +22,11 @@ IN_ISDIR = 0x40000000
 
 _HEADER = struct.Struct("iIII")
 _READ_BYTES = 64 * 1024
+#: What inotify_init1(2) and inotify_add_watch(2) fail with where one is reached.
+_LIMITS: Mapping[int | None, str] = {
+    errno.EMFILE: "max_user_instances (or the limit on open files)",
+    errno.ENOSPC: "max_user_watches",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,13 @@ class Inotify:
         os.close(self._fd)
 
 
+def cannot_watch(what: str, error: OSError) -> HostError:
+    """Return the error that says that something cannot be watched, and which limit of the kernel's is in the way."""
+    limit = _LIMITS.get(error.errno)
+    hint = f"raise the sysctl fs.inotify.{limit}" if limit else None
+    return HostError(f"cannot watch {what}: {error.strerror}", hint=hint)
+
+
 def _parse(data: bytes) -> Iterator[InotifyEvent]:
     at = 0
     while at < len(data):
@@ -77,8 +92,8 @@ def _parse(data: bytes) -> Iterator[InotifyEvent]:
 
 def _checked(function: str, result: int) -> int:
     if result < 0:
-        errno = ctypes.get_errno()
-        raise OSError(errno, f"{function}: {os.strerror(errno)}")
+        number = ctypes.get_errno()
+        raise OSError(number, f"{function}: {os.strerror(number)}")
     return result
 
 

@@ -3,7 +3,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,9 +18,11 @@ from reclaimd.cgroup.inotify import (
     IN_Q_OVERFLOW,
     Inotify,
     InotifyEvent,
+    cannot_watch,
 )
 from reclaimd.cgroup.tree import UNREACHABLE, children_of, directory
-from reclaimd.errors import HostError
+
+_WHAT = "the cgroup tree"
 
 
 class Interest(Protocol):
@@ -137,7 +139,7 @@ class TreeWatch:
         except OSError as error:
             if error.errno in UNREACHABLE:
                 return False
-            raise _failed(error, {errno.ENOSPC: "max_user_watches"}) from error
+            raise cannot_watch(_WHAT, error) from error
         if self._watches.get(path, watch) != watch:
             # The path was taken over by another cgroup before the removal of the first was read.
             self._forget(path)
@@ -176,10 +178,4 @@ def _new_inotify() -> Inotify:
     try:
         return Inotify()
     except OSError as error:
-        raise _failed(error, {errno.EMFILE: "max_user_instances (or the limit on open files)"}) from error
-
-
-def _failed(error: OSError, limits: Mapping[int | None, str]) -> HostError:
-    limit = limits.get(error.errno)
-    hint = f"raise the sysctl fs.inotify.{limit}" if limit else None
-    return HostError(f"cannot watch the cgroup tree: {error.strerror}", hint=hint)
+        raise cannot_watch(_WHAT, error) from error

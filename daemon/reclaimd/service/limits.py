@@ -7,9 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from reclaimd.cgroup.inotify import IN_MODIFY, IN_Q_OVERFLOW, Inotify
+from reclaimd.cgroup.inotify import IN_MODIFY, IN_Q_OVERFLOW, Inotify, cannot_watch
 from reclaimd.cgroup.tree import UNREACHABLE
-from reclaimd.errors import HostError
+
+_WHAT = "the limits of cgroups"
 
 
 class LimitWatch:
@@ -34,7 +35,7 @@ class LimitWatch:
         try:
             self._inotify = Inotify()
         except OSError as error:
-            raise _limit_reached(error, "max_user_instances") from error
+            raise cannot_watch(_WHAT, error) from error
 
     def fileno(self) -> int:
         """Return a file descriptor that is readable when something was written."""
@@ -96,7 +97,7 @@ class LimitWatch:
         except OSError as error:
             self._drop(before)
             if error.errno not in UNREACHABLE:
-                raise _limit_reached(error, "max_user_watches") from error
+                raise cannot_watch(_WHAT, error) from error
             return
         if watch != before:
             self._drop(before)
@@ -110,9 +111,3 @@ class LimitWatch:
         # The watch of a file that has gone may have ended by itself (EINVAL).
         with suppress(OSError):
             self._inotify.remove(watch)
-
-
-def _limit_reached(error: OSError, limit: str) -> HostError:
-    return HostError(
-        f"cannot watch the limits of cgroups: {error.strerror}", hint=f"raise the sysctl fs.inotify.{limit}"
-    )

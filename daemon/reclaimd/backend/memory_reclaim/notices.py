@@ -8,10 +8,18 @@ from contextlib import suppress
 
 from reclaimd.backend.memory_reclaim.governed import Governed, Roster
 from reclaimd.backend.memory_reclaim.triggers import Trigger
-from reclaimd.cgroup.inotify import IN_DELETE_SELF, IN_MODIFY, IN_ONESHOT, IN_Q_OVERFLOW, Inotify
-from reclaimd.errors import HostError
+from reclaimd.cgroup.inotify import (
+    IN_DELETE_SELF,
+    IN_MODIFY,
+    IN_ONESHOT,
+    IN_Q_OVERFLOW,
+    Inotify,
+    cannot_watch,
+)
 
 NS_PER_S = 1_000_000_000
+
+_WHAT = "the events of cgroups"
 
 
 class Notices:
@@ -109,8 +117,7 @@ class Notices:
         except FileNotFoundError:
             return -1  # it has gone, which the first look will tell
         except OSError as error:
-            hint = "raise the sysctl fs.inotify.max_user_watches"
-            raise HostError(f"cannot watch the events of cgroups: {error.strerror}", hint=hint) from error
+            raise cannot_watch(_WHAT, error) from error
 
     def _notified(self) -> list[Governed]:
         events = self._inotify.read()
@@ -142,5 +149,4 @@ def _new_inotify() -> Inotify:
     try:
         return Inotify()
     except OSError as error:
-        hint = "raise the sysctl fs.inotify.max_user_instances (or the limit on open files)"
-        raise HostError(f"cannot watch the events of cgroups: {error.strerror}", hint=hint) from error
+        raise cannot_watch(_WHAT, error) from error
