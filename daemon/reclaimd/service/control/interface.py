@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from varlink import InvalidParameter
 
 from reclaimd import __version__
-from reclaimd.backend.base import EpisodeEnded, RefusedError, StartReason
+from reclaimd.backend.base import Ability, EpisodeEnded, RefusedError, StartReason
 from reclaimd.cgroup.reading import EVENTS, SHARES
 from reclaimd.config.problem import printable
 from reclaimd.errors import ReclaimdError
@@ -225,17 +225,13 @@ class Interface:
             "mode": policy.mode.value,
             "paused": policy.paused,
             "cgroups": sum(rule.policy == policy.name for rule in rules.values()),
-            "lacks": self._lacks(policy.name),
+            "lacks": _names(policy.lacks),
             "forbidden_cgroups": self._ledger.forbidden[policy.name],
         }
 
     def _lacks(self, name: str) -> list[str]:
-        return [
-            ability.value
-            for policy in self._ledger.policies
-            if policy.name == name
-            for ability in policy.lacks
-        ]
+        lacks = {policy.name: policy.lacks for policy in self._ledger.policies}
+        return _names(lacks.get(name, ()))
 
     def _rule(self, cgroup: str) -> Rule:
         for rule in self._ledger.rules.values():
@@ -248,6 +244,10 @@ def _require_root(call: Call) -> None:
     # A daemon that is not run by root is there to be tried out by whom it is run by.
     if call.peer_uid not in (ROOT_UID, os.geteuid()):
         raise errors.not_permitted()
+
+
+def _names(abilities: Sequence[Ability]) -> list[str]:
+    return [ability.value for ability in abilities]
 
 
 def _events(happened: Sequence[Happened]) -> list[Reply]:
