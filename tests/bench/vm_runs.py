@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reclaimd.bench.host import cpu_model
-from reclaimd.bench.output import read_results, write_report
+from reclaimd.bench.output import REPORT, read_results, write_report
 from reclaimd.bench.report import Results
 from reclaimd.bench.session import Plan
 from reclaimd.errors import ReclaimdError
@@ -59,7 +59,7 @@ def outside(made: Machine) -> dict[str, str]:
 
 def add_to_report(output: Path, **more: object) -> None:
     """Add something to the report in a directory of results, and write the document anew."""
-    report: dict[str, Any] = json.loads((output / "report.json").read_text(encoding="utf-8"))
+    report: dict[str, Any] = json.loads((output / REPORT).read_text(encoding="utf-8"))
     runs = report.pop("runs")
     write_report(output, json.dumps({**report, **more, "runs": runs}, indent=2) + "\n")
 

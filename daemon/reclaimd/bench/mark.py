@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One mark, and the ratio of two measurements that most of them are about."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,12 @@ class Ratio:
     least: float
     most: float
     decimals: int = 2
+
+    @classmethod
+    def of_turns(cls, over: Sequence[float], under: Sequence[float], decimals: int = 2) -> Self:
+        """Return the ratio of what was measured in the same turns."""
+        turns = [this / other for this, other in zip(over, under, strict=True)]
+        return cls(median(over) / median(under), min(turns), max(turns), decimals)
 
     def __str__(self) -> str:
         """Return it as in "0.42 (0.30-0.61)"."""

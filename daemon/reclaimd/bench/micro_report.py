@@ -50,8 +50,7 @@ def micro_ratio(micro: Micro, clock: Clock, setting: Setting, action: str) -> Ra
     over, under = (costs(micro, clock, one, action) for one in (setting, Setting.UNPATCHED))
     if not over or not under:
         return None
-    turns = [this / other for this, other in zip(over, under, strict=True)]
-    return Ratio(median(over) / median(under), min(turns), max(turns), decimals=4)
+    return Ratio.of_turns(over, under, decimals=4)
 
 
 def micro_marks(micro: Micro) -> list[Mark]:

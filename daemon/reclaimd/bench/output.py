@@ -12,6 +12,9 @@ from reclaimd.bench.experiment import Mode, Workload
 from reclaimd.bench.report import Measurement, Results, Run, Skip, report_json
 from reclaimd.bench.table import aligned, by_mode
 
+REPORT, DOCUMENT, RUNS = "report.json", "benchmarks.md", "runs.jsonl"
+"""The names of the files that programs, people and further measurements read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -29,17 +32,17 @@ class Output:
     @property
     def report(self) -> Path:
         """All figures."""
-        return self.directory / "report.json"
+        return self.directory / REPORT
 
     @property
     def document(self) -> Path:
         """What people read of them."""
-        return self.directory / "benchmarks.md"
+        return self.directory / DOCUMENT
 
     @property
     def runs(self) -> Path:
         """A line for each run, with memory.current over time; written as they end."""
-        return self.directory / "runs.jsonl"
+        return self.directory / RUNS
 
     @property
     def log(self) -> Path:
@@ -62,15 +65,15 @@ class Output:
 def read_results(directory: Path) -> Results:
     """Return the runs that are in a directory of results."""
     results = Results()
-    for line in (directory / "runs.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (directory / RUNS).read_text(encoding="utf-8").splitlines():
         results.add_line(line)
     return results
 
 
 def write_report(directory: Path, text: str) -> None:
     """Write a report and the document made of it."""
-    (directory / "report.json").write_text(text, encoding="utf-8")
-    (directory / "benchmarks.md").write_text(document(json.loads(text)), encoding="utf-8")
+    (directory / REPORT).write_text(text, encoding="utf-8")
+    (directory / DOCUMENT).write_text(document(json.loads(text)), encoding="utf-8")
 
 
 def draw_pictures(results: Results, workloads: Sequence[Workload], directory: Path) -> str | None:
@@ -79,7 +82,7 @@ def draw_pictures(results: Results, workloads: Sequence[Workload], directory: Pa
         from reclaimd.bench.plots import draw_all  # noqa: PLC0415  few hosts have it, and nothing else needs it
     except ImportError:
         return "no pictures were drawn: matplotlib is not installed (Debian: python3-matplotlib)"
-    report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    report = json.loads((directory / REPORT).read_text(encoding="utf-8"))
     draw_all(results, workloads, directory, report.get("reaction"))
     return None
 

@@ -3,7 +3,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from reclaimd.bench.mark import Mark, Ratio
@@ -34,7 +33,7 @@ def scale_mark(rows: Rows) -> Mark:
     turns = {row["cgroups"]: row["turns_ns"] for row in rows}
     if not turns.get(SIZES[0]) or not turns.get(SIZES[-1]):
         return Mark(7, CLAIM, "-", None)
-    got = _ratio(turns[SIZES[-1]], turns[SIZES[0]])
+    got = Ratio.of_turns(turns[SIZES[-1]], turns[SIZES[0]])
     return Mark(7, CLAIM, str(got), got.middle <= LIMIT)
 
 
@@ -48,8 +47,3 @@ def _row(row: Mapping[str, Any]) -> list[str]:
     turns = row["turns_ns"]
     cost = f"{row['ns_per_charge']:.0f} ({min(turns):.0f}-{max(turns):.0f})"
     return [f"{row['cgroups']:,}", cost, f"{row['apply_s']:.2f}", f"{row['rss_bytes'] / MIB:.0f}"]
-
-
-def _ratio(over: Sequence[float], under: Sequence[float]) -> Ratio:
-    turns = [this / other for this, other in zip(over, under, strict=True)]
-    return Ratio(median(over) / median(under), min(turns), max(turns))
