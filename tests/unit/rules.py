@@ -5,9 +5,24 @@ from reclaimd.config.metric import Metric
 from reclaimd.policy.rule import Combination, Condition, Rule
 
 
+def all_of(*conditions: Condition) -> Combination:
+    """All at once."""
+    return Combination((conditions,), any_of_all=True)
+
+
+def any_of(*conditions: Condition) -> Combination:
+    """One of them."""
+    return Combination((conditions,), any_of_all=False)
+
+
+def usage(pages: int) -> Condition:
+    """The cgroup's usage."""
+    return Condition(Metric.USAGE, pages)
+
+
 def at_usage(pages: int) -> Combination:
     """One condition on usage."""
-    return Combination(((Condition(Metric.USAGE, pages),),), any_of_all=True)
+    return all_of(usage(pages))
 
 
 def start_pages(rule: Rule) -> int | None:

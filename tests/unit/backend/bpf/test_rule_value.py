@@ -17,7 +17,7 @@ from reclaimd.policy.rule import (
     Rule,
     Throttle,
 )
-from tests.unit.rules import at_usage
+from tests.unit.rules import all_of, any_of, at_usage, usage
 
 MS = 1_000_000
 AFTER = Condition(Metric.AFTER, 5000 * MS)
@@ -25,18 +25,6 @@ PSI = Condition(Metric.PSI_SOME, 200 * MS, 2000)
 FAULTS = Condition(Metric.PGFAULTS, 5000, 1000)
 EVENTS = Condition(Metric.EVENTS_MAX, 1, 10_000)
 SWAP = Condition(Metric.SWAP_FREE, 7)
-
-
-def usage(pages: int) -> Condition:
-    return Condition(Metric.USAGE, pages)
-
-
-def all_of(*conditions: Condition) -> Combination:
-    return Combination((conditions,), any_of_all=True)
-
-
-def any_of(*conditions: Condition) -> Combination:
-    return Combination((conditions,), any_of_all=False)
 
 
 def rule(

@@ -3,7 +3,8 @@
 
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode
-from reclaimd.policy.rule import Combination, Condition, Reclaim, Rule
+from reclaimd.policy.rule import Condition, Reclaim, Rule
+from tests.unit.rules import at_usage
 
 MS = 1_000_000
 S = 1000 * MS
@@ -16,29 +17,14 @@ REFAULTS = Condition(Metric.REFAULTS, 10, 1000)
 SWAP = Condition(Metric.SWAP_FREE, 50)
 
 
-def usage(pages: int) -> Condition:
-    """The cgroup's usage."""
-    return Condition(Metric.USAGE, pages)
-
-
 def after(ns: int) -> Condition:
     """How long the episode has run."""
     return Condition(Metric.AFTER, ns)
 
 
-def all_of(*conditions: Condition) -> Combination:
-    """All at once."""
-    return Combination((conditions,), any_of_all=True)
-
-
-def any_of(*conditions: Condition) -> Combination:
-    """One of them."""
-    return Combination((conditions,), any_of_all=False)
-
-
 def between(start_pages: int, stop_pages: int) -> Reclaim:
     """Reclaim from one usage down to another."""
-    return Reclaim(all_of(usage(start_pages)), all_of(usage(stop_pages)))
+    return Reclaim(at_usage(start_pages), at_usage(stop_pages))
 
 
 def rule(

@@ -29,8 +29,9 @@ from reclaimd.config.models import Mode
 from reclaimd.errors import HostError
 from reclaimd.policy.rule import SWAPPINESS_ANON_ONLY, Condition, Reclaim, Rule
 from tests.unit.backend.memory_reclaim.kernel import FakeKernel
-from tests.unit.backend.memory_reclaim.rules import FAULTS, S, after, all_of, between, rule, usage
+from tests.unit.backend.memory_reclaim.rules import FAULTS, S, after, between, rule
 from tests.unit.fake_cgroupfs import FakeCgroupfs
+from tests.unit.rules import all_of, usage
 
 PATIENCE_S = 20.0
 START, STOP = 1000, 500

@@ -6,18 +6,8 @@ from hypothesis import strategies as st
 from reclaimd.backend.memory_reclaim.conditions import Meter, Window
 from reclaimd.config.metric import Metric
 from reclaimd.policy.rule import Combination, Condition
-from tests.unit.backend.memory_reclaim.rules import (
-    FAULTS,
-    HOUR,
-    MS,
-    REFAULTS,
-    SWAP,
-    S,
-    after,
-    all_of,
-    any_of,
-    usage,
-)
+from tests.unit.backend.memory_reclaim.rules import FAULTS, HOUR, MS, REFAULTS, SWAP, S, after
+from tests.unit.rules import all_of, any_of, usage
 
 
 def test_a_window_begins_with_the_first_value() -> None:

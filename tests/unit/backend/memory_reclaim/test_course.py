@@ -16,20 +16,8 @@ from reclaimd.backend.memory_reclaim.size import SWAP_CLUSTER_PAGES
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode
 from reclaimd.policy.rule import SWAPPINESS_OWN, Condition, Reclaim, Rule
-from tests.unit.backend.memory_reclaim.rules import (
-    FAULTS,
-    HOUR,
-    MS,
-    REFAULTS,
-    SWAP,
-    S,
-    after,
-    all_of,
-    any_of,
-    between,
-    rule,
-    usage,
-)
+from tests.unit.backend.memory_reclaim.rules import FAULTS, HOUR, MS, REFAULTS, SWAP, S, after, between, rule
+from tests.unit.rules import all_of, any_of, usage
 
 PASS_NS = 10 * MS
 NOW = 100 * S

@@ -3,17 +3,8 @@
 from reclaimd.backend.memory_reclaim.plan import NEVER_PAGES, NO_SOURCE, Source, plan
 from reclaimd.config.metric import Metric
 from reclaimd.policy.rule import Condition, Reclaim
-from tests.unit.backend.memory_reclaim.rules import (
-    FAULTS,
-    MS,
-    PSI,
-    SWAP,
-    all_of,
-    any_of,
-    between,
-    rule,
-    usage,
-)
+from tests.unit.backend.memory_reclaim.rules import FAULTS, MS, PSI, SWAP, between, rule
+from tests.unit.rules import all_of, any_of, usage
 
 
 def test_a_rule_without_reclaim_never_wakes() -> None:
