@@ -15,6 +15,8 @@ ROOT = Path("/sys/fs/cgroup")
 CHECKOUT = Path(__file__).parents[2]
 CHARGER = CHECKOUT / "build/bin/charger"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+#: MEMCG_CHARGE_BATCH (include/linux/memcontrol.h).
+CHARGE_BATCH_PAGES = 64
 #: How long the kernel may take for what it does by and by: RCU grace periods, work queues.
 PATIENCE_S = 30.0
 
@@ -119,6 +121,10 @@ class Charger:
         """Fault in that many more huge pages; the seconds it took."""
         return self.ask(f"huge {count}") / 1e9
 
+    def wanted(self, count: int) -> None:
+        """Fault in that many more huge pages that were asked for by MADV_HUGEPAGE."""
+        self.ask(f"wanted {count}")
+
     def file(self, path: Path, pages: int) -> float:
         """Write a file of that many pages, to the disk; the seconds it took."""
         return self.ask(f"file {path} {pages}") / 1e9
@@ -126,6 +132,10 @@ class Charger:
     def dirty(self, path: Path, pages: int) -> None:
         """Write a file of that many pages, which may stay dirty."""
         self.ask(f"dirty {path} {pages}")
+
+    def read(self, path: Path, pages: int) -> None:
+        """Read that many pages of a file."""
+        self.ask(f"read {path} {pages}")
 
     def free(self) -> None:
         """Unmap all its anonymous pages."""
@@ -165,6 +175,15 @@ def put_back(file: Path) -> Iterator[Path]:
     before = file.read_text()
     yield file
     file.write_text(before)
+
+
+@contextmanager
+def flushers_asleep() -> Iterator[None]:
+    """No flusher of dirty pages wakes up by itself meanwhile."""
+    with put_back(Path("/proc/sys/vm/dirty_writeback_centisecs")) as file:
+        # 0 would wake one with the first page that becomes dirty.
+        file.write_text("360000")
+        yield
 
 
 def until(deadline_s: float = PATIENCE_S) -> Iterator[None]:

@@ -7,9 +7,11 @@
  * moves into the cgroup, says 0, and then answers each line on stdin with a line on stdout:
  *	anon PAGES		fault in that many more anonymous pages (no huge ones)
  *	huge COUNT		fault in that many more huge pages, unasked for: the kernel may take small ones
+ *	wanted COUNT		likewise, asked for (MADV_HUGEPAGE)
  *	free			unmap all of them
  *	file PATH PAGES		write a file of that many pages, to the disk
  *	dirty PATH PAGES	write one, and leave it to the kernel when it comes to the disk
+ *	read PATH PAGES		read that many pages of a file
  *	sink			open a UDP socket on the loopback that nobody reads from
  * The answer is the nanoseconds it took; for sink it is the port.
  */
@@ -79,13 +81,15 @@ static void anon(size_t pages)
 		start[at] = at / page_bytes + 1;
 }
 
-static void huge(size_t count)
+static void huge(size_t count, int wanted)
 {
 	/* One more, for the alignment. */
 	size_t bytes = (count + 1) * HUGE_BYTES;
 	unsigned char *start = map(bytes);
 	size_t skip = -(uintptr_t)start % HUGE_BYTES;
 
+	if (wanted && madvise(start, bytes, MADV_HUGEPAGE))
+		err(1, "madvise");
 	for (size_t i = 0; i < count; i++)
 		start[skip + i * HUGE_BYTES] = 1;
 }
@@ -115,6 +119,19 @@ static void file(const char *path, size_t pages, int to_disk)
 	close(fd);
 }
 
+static void read_file(const char *path, size_t pages)
+{
+	static char page[1 << 16];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		err(1, "%s", path);
+	for (size_t i = 0; i < pages; i++)
+		if (read(fd, page, page_bytes) != (ssize_t)page_bytes)
+			err(1, "%s", path);
+	close(fd);
+}
+
 static int sink(void)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -138,13 +155,17 @@ static long long obey(char *line)
 	if (sscanf(line, "anon %zu", &pages) == 1)
 		anon(pages);
 	else if (sscanf(line, "huge %zu", &pages) == 1)
-		huge(pages);
+		huge(pages, 0);
+	else if (sscanf(line, "wanted %zu", &pages) == 1)
+		huge(pages, 1);
 	else if (!strcmp(line, "free\n"))
 		release();
 	else if (sscanf(line, "file %4095s %zu", path, &pages) == 2)
 		file(path, pages, 1);
 	else if (sscanf(line, "dirty %4095s %zu", path, &pages) == 2)
 		file(path, pages, 0);
+	else if (sscanf(line, "read %4095s %zu", path, &pages) == 2)
+		read_file(path, pages);
 	else if (!strcmp(line, "sink\n"))
 		return sink();
 	else

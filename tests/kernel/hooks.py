@@ -20,6 +20,7 @@ class Hook(IntEnum):
     BELOW_MIN = 3
     CHARGED = 4
     UNCHARGED = 5
+    REFUSE = 6
 
 
 class CallKey(ctypes.Structure):
@@ -51,6 +52,7 @@ _SETTINGS = {
     "delay_ms": ctypes.c_uint32,
     "low_cgroup_id": ctypes.c_uint64,
     "min_cgroup_id": ctypes.c_uint64,
+    "refused_cgroup_id": ctypes.c_uint64,
     "dawdle_us": ctypes.c_uint32,
 }
 

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The types that programs are compiled against, as the kernel's BTF has them."""
 
-from pathlib import Path
-
 import pytest
 
-from reclaimd.kernel.btf import Btf
+from reclaimd.kernel.btf import KERNEL_BTF, Btf
 
 MEMCG = "struct mem_cgroup *"
 SIGNED = {"int", "long int", "s64", "s32", "ssize_t"}
@@ -18,18 +16,20 @@ HOOKS = {
     "below_min": ((MEMCG, "long unsigned int", "long unsigned int"), "bool"),
     "memcg_charged": ((MEMCG, "unsigned int"), "unsigned int"),
     "memcg_uncharged": ((MEMCG, "unsigned int"), "void"),
+    "refuse_charge": ((MEMCG, "unsigned int"), "bool"),
 }
 
 
 @pytest.fixture(scope="module")
 def btf() -> Btf:
-    return Btf.parse(Path("/sys/kernel/btf/vmlinux"))
+    return Btf.parse(KERNEL_BTF)
 
 
-def test_memcg_bpf_ops_has_exactly_the_six_hooks_in_order(btf: Btf) -> None:
+def test_memcg_bpf_ops_has_the_six_hooks_in_order_and_then_one_of_our_own(btf: Btf) -> None:
     ops = btf.struct("memcg_bpf_ops")
     assert ops
     assert [member.name for member in ops.members] == list(HOOKS)
+    assert list(HOOKS).index("refuse_charge") == 6
 
 
 @pytest.mark.parametrize("hook", HOOKS)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reclaimd.errors import HostError
-from reclaimd.kernel.btf import Btf
+from reclaimd.kernel.btf import KERNEL_BTF, Btf
 from reclaimd.kernel.maps import BATCH, UpdateFlag
 from reclaimd.kernel.mirror import require_same_layout
 from reclaimd.kernel.object import BpfObject, BpfObjectError
@@ -247,7 +247,7 @@ def test_mirror_that_does_not_fit_is_named(unloaded: BpfObject) -> None:
 
 
 def test_kernel_enums_are_found_by_name() -> None:
-    btf = Btf.parse(Path("/sys/kernel/btf/vmlinux"))
+    btf = Btf.parse(KERNEL_BTF)
     assert btf.enumerator("memcg_memory_event", "MEMCG_LOW") == 0
     assert btf.enumerator("memcg_memory_event", "MEMCG_NOTHING") is None
 

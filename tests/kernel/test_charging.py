@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
+from tests.kernel.cgroups import CHARGE_BATCH_PAGES, PAGE_BYTES, Cgroup, Charger, until
 from tests.kernel.hooks import Hook, Hooks
 
-CHARGE_BATCH_PAGES = 64
 PAGES = 10 * CHARGE_BATCH_PAGES
 HUGE_PAGES = 512
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reclaimd.kernel.btf import Btf
 from tests.kernel.cgroups import Cgroup, Charger
+from tests.kernel.delay_flags import delay_flag
 from tests.kernel.hooks import Hooks
 
 DELAY_MS = 300
@@ -15,12 +15,8 @@ DELAY_S = DELAY_MS / 1000
 
 @pytest.fixture(scope="module")
 def defer() -> int:
-    """The flag's value, from where a program would take it."""
-    flag = Btf.parse(Path("/sys/kernel/btf/vmlinux")).enumerator(
-        "memcg_bpf_delay_flags", "MEMCG_BPF_DELAY_DEFER"
-    )
-    assert flag is not None
-    return flag
+    """The flag's value."""
+    return delay_flag("MEMCG_BPF_DELAY_DEFER")
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, until
+from tests.kernel.cgroups import CHARGE_BATCH_PAGES, PAGE_BYTES, Cgroup, Charger, until
+from tests.kernel.delay_flags import delay_flag
 from tests.kernel.hooks import Hook, Hooks
 
-CHARGE_BATCH_PAGES = 64
 PAGES = 10 * CHARGE_BATCH_PAGES
 DELAY_MS = 40
 JIFFY_S = 1 / 250  # CONFIG_HZ of the lab's kernels
+MAX_DELAY_S = 2
 HUGE_PAGES = 8
 HUGE_BYTES = 2 << 20
 
@@ -84,6 +85,19 @@ def test_delay_of_a_millisecond_is_not_rounded_up_to_jiffies(
     assert sum(took_s) >= delayed_s(hooks, leaf) == calls / 1000
     assert calls >= 45
     assert min(took_s) < JIFFY_S
+
+
+def test_delays_can_be_in_microseconds(hooks: Hooks, leaf: Cgroup, charger: Charger) -> None:
+    delay(hooks, leaf, 100_000 | delay_flag("MEMCG_BPF_DELAY_USEC"))
+    assert 10 * 0.1 > charger.anon(CHARGE_BATCH_PAGES) >= 0.1
+
+
+def test_delay_in_microseconds_is_cut_to_what_memory_high_is(
+    hooks: Hooks, leaf: Cgroup, charger: Charger
+) -> None:
+    delay(hooks, leaf, 100_000_000 | delay_flag("MEMCG_BPF_DELAY_USEC"))
+    # One charge, or two of them.
+    assert 3 * MAX_DELAY_S > charger.anon(CHARGE_BATCH_PAGES) >= MAX_DELAY_S
 
 
 def test_delay_does_not_hold_up_who_charges_from_an_interrupt(

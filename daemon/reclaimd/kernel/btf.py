@@ -18,6 +18,9 @@ from reclaimd.kernel import libbpf
 
 T = TypeVar("T", bound=ctypes.Structure)
 
+#: The running kernel's own.
+KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
+
 
 class Kind(IntEnum):
     """``BTF_KIND_*`` (uapi/linux/btf.h)."""

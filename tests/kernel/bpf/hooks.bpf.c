@@ -13,6 +13,7 @@ enum hook {
 	HOOK_BELOW_MIN,
 	HOOK_CHARGED,
 	HOOK_UNCHARGED,
+	HOOK_REFUSE,
 };
 
 struct call_key {
@@ -48,6 +49,9 @@ __u32 delay_ms;
 /* The cgroups that below_low and below_min say are protected. */
 __u64 low_cgroup_id;
 __u64 min_cgroup_id;
+
+/* The cgroup whose charges refuse_charge has fail. */
+__u64 refused_cgroup_id;
 
 /* How long memcg_charged and memcg_uncharged dawdle, to make races likely. */
 __u32 dawdle_us;
@@ -165,6 +169,13 @@ void BPF_PROG(name##_uncharged, struct mem_cgroup *memcg, unsigned int nr_pages)
 		count_pages(found, nr_pages);						\
 }											\
 											\
+SEC("struct_ops/refuse_charge")								\
+bool BPF_PROG(name##_refuse, struct mem_cgroup *memcg, unsigned int nr_pages)		\
+{											\
+	record(memcg, HOOK_REFUSE, set);						\
+	return memcg_cgroup_id(memcg) == refused_cgroup_id;				\
+}											\
+											\
 SEC(".struct_ops.link")									\
 struct memcg_bpf_ops name = {								\
 	.handle_cgroup_online = (void *)name##_online,					\
@@ -173,6 +184,7 @@ struct memcg_bpf_ops name = {								\
 	.below_min = (void *)name##_below_min,						\
 	.memcg_charged = (void *)name##_charged,					\
 	.memcg_uncharged = (void *)name##_uncharged,					\
+	.refuse_charge = (void *)name##_refuse,						\
 }
 
 DEFINE_SET(first, 1);

@@ -24,23 +24,14 @@ struct reclaim_args {
 
 static int reclaim_from(struct reclaim_args *args)
 {
-	struct mem_cgroup *memcg;
-	struct cgroup *cgroup;
-	int err = -ENOENT;
+	struct mem_cgroup *memcg = memcg_by_cgroup_id(args->cgroup_id);
 
-	cgroup = bpf_cgroup_from_id(args->cgroup_id);
-	if (!cgroup)
-		return err;
-	memcg = bpf_get_mem_cgroup(&cgroup->self);
-	if (memcg) {
-		args->result = bpf_try_to_free_mem_cgroup_pages(memcg, args->nr_pages, GFP_KERNEL,
-								args->reclaim_options,
-								args->swappiness);
-		bpf_put_mem_cgroup(memcg);
-		err = 0;
-	}
-	bpf_cgroup_release(cgroup);
-	return err;
+	if (!memcg)
+		return -ENOENT;
+	args->result = bpf_try_to_free_mem_cgroup_pages(memcg, args->nr_pages, GFP_KERNEL,
+							args->reclaim_options, args->swappiness);
+	bpf_put_mem_cgroup(memcg);
+	return 0;
 }
 
 SEC("syscall")
