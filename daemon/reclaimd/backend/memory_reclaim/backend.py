@@ -38,9 +38,6 @@ class MemoryReclaimBackend:
         features: what was looked for on this host, and whether it is there.
         abilities: what this host's memory.reclaim can do, and whether the kernel has PSI.
 
-    Attributes:
-        refused: paths of cgroups that were left out by the last apply(), and why.
-
     Raises:
         HostError: a limit of the kernel's is reached.
     """
@@ -52,7 +49,6 @@ class MemoryReclaimBackend:
     ) -> None:
         self.features = features
         self.abilities = abilities
-        self.refused: dict[str, str] = {}
         self._root = root
         self._outbox = Outbox()
         self._roster = Roster(self._outbox)
@@ -82,7 +78,6 @@ class MemoryReclaimBackend:
         before = {governed.cgroup_id: governed for governed in self._roster.all()}
         kept = [before[cgroup_id] for cgroup_id in before.keys() & plans.keys()]
         changed = [governed for governed in kept if governed.course.plan != plans[governed.cgroup_id]]
-        self.refused = {}
         with ExitStack() as undo:
             new = self._open_all([plans[cgroup_id] for cgroup_id in plans.keys() - before.keys()], undo)
             for governed in changed:
@@ -142,6 +137,10 @@ class MemoryReclaimBackend:
         """None that it knew of: it does not see charges."""
         return 0
 
+    def postponed_looks(self) -> int:
+        """How often looks had to wait because looking had taken too much CPU time."""
+        return self._watcher.postponed
+
     def detach(self) -> None:
         """Take all rules away, then close."""
         self.close()
@@ -186,8 +185,6 @@ class MemoryReclaimBackend:
         except OSError as error:
             if error.errno not in (*_DENIED, *UNREACHABLE):
                 raise HostError(f"cannot govern cgroup {of.rule.path}: {error.strerror}") from error
-            if error.errno in _DENIED:
-                self.refused[of.rule.path] = f"memory.reclaim: {error.strerror}"
             return False
         return True
 

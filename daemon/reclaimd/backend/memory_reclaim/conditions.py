@@ -3,11 +3,14 @@
 
 from collections.abc import Mapping
 
-from reclaimd.config.metric import Metric
+from reclaimd.config.metric import PSI, Metric
 from reclaimd.policy.rule import Combination
 
 NS_PER_MS = 1_000_000
 
+#: Totals of PSI may be as old as the kernel's averages, which it brings up to date each 2 s (PSI_FREQ of
+#: kernel/sched/psi.c): that one has not grown for less than twice as long does not mean that there is no pressure.
+_CALM_PSI_MS = 4000
 #: What has to be reached also where it stops an episode.
 _OF_THE_EPISODE = frozenset({Metric.RECLAIMED, Metric.AFTER})
 
@@ -92,7 +95,7 @@ class Meter:
         """Return the conditions that have reached their bound, as what starts something must have."""
         truth, self.told = self.told, 0
         for place, condition in enumerate(self.conditions):
-            value = self._measure(place, readings, now_ns)
+            value = self._measure(place, readings, now_ns, condition.window_ms)
             if truth >> place & 1:
                 self.values[place] = max(self.values[place], condition.bound)
             elif value is not None and value >= condition.bound:
@@ -102,18 +105,19 @@ class Meter:
     def calmed(self, readings: Mapping[Metric, int], now_ns: int, watched_ns: int) -> int:
         """Return the conditions that are down to their bound, as what stops an episode must be.
 
-        Each must have been watched for a whole window; and what is measured of the episode itself
-        must have been reached here too.
+        Each must have been watched for a whole window, which is longer where totals may be old; and what is
+        measured of the episode itself must have been reached here too.
         """
         truth = 0
         for place, condition in enumerate(self.conditions):
-            value = self._measure(place, readings, now_ns)
+            calm_ms = max(condition.window_ms, _CALM_PSI_MS if condition.metric in PSI else 0)
+            value = self._measure(place, readings, now_ns, calm_ms)
             if value is None:
                 holds = False
             elif condition.metric in _OF_THE_EPISODE:
                 holds = value >= condition.bound
             else:
-                holds = value <= condition.bound and watched_ns >= condition.window_ms * NS_PER_MS
+                holds = value <= condition.bound and watched_ns >= calm_ms * NS_PER_MS
             truth |= holds << place
         return truth
 
@@ -139,15 +143,15 @@ class Meter:
                 return None
         return _first(reasons) if reasons else None
 
-    def _measure(self, place: int, readings: Mapping[Metric, int], now_ns: int) -> int | None:
-        """Return what a condition is compared with; None if it is not known at the moment."""
+    def _measure(self, place: int, readings: Mapping[Metric, int], now_ns: int, over_ms: int) -> int | None:
+        """Return what a condition is compared with, going by so much time; None if it is not known at the moment."""
         condition, window = self.conditions[place], self.windows[place]
         value = readings.get(condition.metric)
         if value is None:
             # Once it is known again, it has not grown all at once.
             window.reset()
         elif condition.window_ms:
-            value = window.growth(now_ns, condition.window_ms * NS_PER_MS, value)
+            value = window.growth(now_ns, over_ms * NS_PER_MS, value) * condition.window_ms // over_ms
         self.values[place] = value or 0
         return value
 

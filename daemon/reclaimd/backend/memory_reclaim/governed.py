@@ -33,6 +33,7 @@ class Governed:
     """
 
     __slots__ = (
+        "__weakref__",
         "course",
         "due_ns",
         "files",

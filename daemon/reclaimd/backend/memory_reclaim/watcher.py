@@ -3,17 +3,20 @@
 
 import heapq
 import itertools
+import random
 import signal
 import threading
 import time
 from collections import deque
 from contextlib import suppress
+from weakref import ref
 
 from reclaimd.backend.memory_reclaim.governed import Governed, Roster
 from reclaimd.backend.memory_reclaim.measure import measure
 from reclaimd.backend.memory_reclaim.notices import Notices
 from reclaimd.backend.memory_reclaim.outbox import Outbox
 from reclaimd.backend.memory_reclaim.pace import MAX_NS, NS_PER_S, Allowance
+from reclaimd.backend.memory_reclaim.still import STILL_NS, Still
 from reclaimd.backend.memory_reclaim.swap import Swap
 from reclaimd.backend.memory_reclaim.workers import Workers
 from reclaimd.errors import HostError
@@ -44,10 +47,12 @@ class Watcher:
         self._swap = swap
         self._outbox = outbox
         self._handed: deque[tuple[Governed, int]] = deque()
-        self._heap: list[tuple[int, int, Governed]] = []
+        #: Files of a cgroup that is governed no more are not to stay open until it would have been due.
+        self._heap: list[tuple[int, int, ref[Governed]]] = []
         #: So that no two in the heap are equal.
         self._numbers = itertools.count()
         self._allowance = Allowance()
+        self._still = Still()
         #: Until when the thread sleeps; 0: it does not.
         self._asleep_until_ns = 0
         self._closed = False
@@ -107,17 +112,20 @@ class Watcher:
             self._schedule(*self._handed.popleft())
         now_ns = time.monotonic_ns()
         for governed in happened:
-            if not governed.removed and governed.course.episode is None:
+            if governed.course.episode is None:
                 governed.pace.hurry()
                 governed.course.stir()
                 self._look(governed, now_ns, charged=True)
+        for governed in self._still.count(now_ns):
+            self._look(governed, now_ns)
         self._look_where_due(now_ns)
         self._notices.close_dropped()
 
     def _wait(self, pause_ns: int) -> list[Governed]:
         """Sleep until something is due or happens; return where something has happened."""
         now_ns = time.monotonic_ns()
-        due_ns = max(self._heap[0][0] if self._heap else now_ns + MAX_NS, now_ns + pause_ns)
+        due_ns = min(self._heap[0][0] if self._heap else now_ns + MAX_NS, self._still.due_ns)
+        due_ns = max(due_ns, now_ns + pause_ns)
         self._asleep_until_ns = due_ns
         # What was handed over before that was set has woken nobody.
         happened = self._notices.wait(0 if self._handed else due_ns - now_ns)
@@ -127,17 +135,21 @@ class Watcher:
     def _schedule(self, governed: Governed, due_ns: int) -> None:
         if not governed.removed:
             governed.due_ns = due_ns
-            heapq.heappush(self._heap, (due_ns, next(self._numbers), governed))
+            heapq.heappush(self._heap, (due_ns, next(self._numbers), ref(governed)))
 
     def _look_where_due(self, now_ns: int) -> None:
         heap = self._heap
         while heap and heap[0][0] <= now_ns:
-            due_ns, _, governed = heapq.heappop(heap)
-            # Otherwise it is due at another time.
-            if governed.due_ns == due_ns and not governed.removed:
+            due_ns, _, referred = heapq.heappop(heap)
+            governed = referred()
+            # Otherwise it is due at another time, or no more.
+            if governed is not None and governed.due_ns == due_ns:
                 self._look(governed, now_ns)
 
     def _look(self, governed: Governed, now_ns: int, *, charged: bool = False) -> None:
+        self._still.forget(governed)
+        if governed.removed:
+            return
         course = governed.course
         if course.episode is not None:
             self._workers.put(governed)
@@ -154,8 +166,18 @@ class Watcher:
             return
         due_ns = now_ns + self._delay_ns(governed, usage_pages, now_ns)
         if due_ns >= now_ns + MAX_NS:
+            if self._is_still(governed, usage_pages):
+                due_ns = now_ns + random.randint(STILL_NS, 2 * STILL_NS)  # noqa: S311
             due_ns += TOGETHER_NS - due_ns % TOGETHER_NS
         self._schedule(governed, due_ns)
+
+    def _is_still(self, governed: Governed, usage_pages: int) -> bool:
+        """Leave a cgroup alone whose usage is all that matters, if it can be."""
+        plan = governed.course.plan
+        mark = plan.next_mark(usage_pages)
+        if mark is None or plan.start_sources or governed.watch < 0:
+            return False
+        return self._still.leave(governed, mark - usage_pages)
 
     def _watch(self, governed: Governed) -> None:
         # Without room for one more watch, there are looks.

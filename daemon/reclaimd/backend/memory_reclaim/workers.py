@@ -99,11 +99,19 @@ class Workers:
     def _run(self) -> None:
         try:
             deadline.prepare_thread()
-            while (governed := self._take()) is not None:
-                self._finish(governed, self._step(governed))
+            while self._serve():
+                pass
             deadline.release_thread()
         except BaseException as error:  # noqa: BLE001  without its threads the backend does nothing: the service is to know
             self._outbox.fail(error)
+
+    def _serve(self) -> bool:
+        """Wait for a cgroup and take one step in it, keeping no reference to it; whether to go on."""
+        governed = self._take()
+        if governed is None:
+            return False
+        self._finish(governed, self._step(governed))
+        return True
 
     def _take(self) -> Governed | None:
         with self._changed:

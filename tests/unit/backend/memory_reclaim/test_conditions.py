@@ -84,6 +84,20 @@ def test_what_stops_must_be_down_to_its_bound_for_a_whole_window() -> None:
     assert meter.values == [6]
 
 
+def test_pressure_that_has_not_grown_between_two_of_the_kernels_updates_has_not_calmed_down() -> None:
+    meter = Meter(all_of(Condition(Metric.PSI_SOME, 100 * MS, 2000)))
+
+    def calmed(at_ns: int, updates: int) -> int:
+        return meter.calmed({Metric.PSI_SOME: updates * 1025 * MS}, at_ns, at_ns)
+
+    # Stalled for half of the time, which is told all at once.
+    for tick in range(280):
+        assert not calmed(tick * 50 * MS, tick // 41)
+    later = [calmed(tick * 50 * MS, 6) for tick in range(280, 500)]
+    assert not later[0]
+    assert later[-1]
+
+
 def test_the_episodes_own_measures_are_to_be_reached() -> None:
     meter = Meter(any_of(after(S), Condition(Metric.RECLAIMED, 10)))
     assert meter.calmed({Metric.AFTER: S - 1, Metric.RECLAIMED: 9}, S, HOUR) == 0
