@@ -33,21 +33,39 @@ static __always_inline long reclaim_pages(struct mem_cgroup *memcg, __u64 nr_pag
 }
 
 /*
- * enum memcg_bpf_delay_flags of kernels that can hold up a task after its charge.
- * Whether there is one is left to CO-RE, its value is not: libbpf 1.5 takes an
- * enumerator of 32 bits for a negative one.
+ * enum memcg_bpf_delay_flags of kernels that can hold up a task after its charge, and
+ * that take delays in us. Whether there is one is left to CO-RE, its value is not:
+ * libbpf 1.5 takes an enumerator of 32 bits for a negative one.
  */
-enum memcg_bpf_delay_flags___deferring {
-	MEMCG_BPF_DELAY_DEFER___deferring = 1U << 31,
+enum memcg_bpf_delay_flags___known {
+	MEMCG_BPF_DELAY_USEC___known = 1U << 30,
+	MEMCG_BPF_DELAY_DEFER___known = 1U << 31,
 };
 
-/* Have a delay served on return to user space where the charge may not sleep. */
-static __always_inline __u32 deferrable(__u32 delay_ms)
+#define kernel_has(flag) bpf_core_enum_value_exists(enum memcg_bpf_delay_flags___known, flag)
+
+/* As precisely as this kernel can have it. */
+static __always_inline __u64 rounded_us(__u64 delay_us)
 {
-	if (delay_ms && bpf_core_enum_value_exists(enum memcg_bpf_delay_flags___deferring,
-						   MEMCG_BPF_DELAY_DEFER___deferring))
-		delay_ms |= MEMCG_BPF_DELAY_DEFER___deferring;
-	return delay_ms;
+	if (kernel_has(MEMCG_BPF_DELAY_USEC___known))
+		return delay_us;
+	return (delay_us + USEC_PER_MSEC - 1) / USEC_PER_MSEC * USEC_PER_MSEC;
+}
+
+/* What memcg_charged returns for a delay; it is served on return to user space if the charge may not sleep. */
+static __always_inline __u32 delay_of(__u64 delay_us)
+{
+	__u32 delay;
+
+	if (!delay_us)
+		return 0;
+	if (kernel_has(MEMCG_BPF_DELAY_USEC___known))
+		delay = delay_us | MEMCG_BPF_DELAY_USEC___known;
+	else
+		delay = delay_us / USEC_PER_MSEC;
+	if (kernel_has(MEMCG_BPF_DELAY_DEFER___known))
+		delay |= MEMCG_BPF_DELAY_DEFER___known;
+	return delay;
 }
 
 /* enum bpf_wq_flags of kernels that can run work on another CPU than the one that queued it. */
@@ -69,6 +87,14 @@ static __always_inline void flush_psi(struct cgroup *cgrp)
 {
 	if (bpf_ksym_exists(bpf_cgroup_flush_psi))
 		bpf_cgroup_flush_psi(cgrp);
+}
+
+void bpf_mem_cgroup_start_writeback(struct mem_cgroup *memcg) __ksym __weak;
+
+/* Kernels without it look at what is dirty every two seconds. */
+static __always_inline bool can_write_back(void)
+{
+	return bpf_ksym_exists(bpf_mem_cgroup_start_writeback);
 }
 
 #endif /* RECLAIMD_COMPAT_BPF_H */

@@ -18,10 +18,17 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#define MSEC_PER_SEC 1000ULL
+#define USEC_PER_SEC 1000000ULL
+#define USEC_PER_MSEC 1000ULL
 #define CLOCK_MONOTONIC 1
 /* MEMCG_CHARGE_BATCH (mm/memcontrol.c). */
 #define CHARGE_BATCH_PAGES 64
+/* As long as a task's default timer slack: no sleep is more precise. */
+#define MIN_DELAY_US 50
+/* How fast reclaim is where nothing is known of it. */
+#define LIKELY_BYTES_PER_S (32U << 20)
+/* Between two times that write-back is asked for. */
+#define WRITE_BACK_PAUSE_NS (100 * NSEC_PER_MSEC)
 #define ENOENT 2
 #define EBUSY 16
 #define EINVAL 22
@@ -90,33 +97,59 @@ static __noinline void start_if_due(__u64 cgroup_id, struct reclaimd_rule *rule,
 }
 
 /*
+ * Have the work start write-back. Dirty pages can be reclaimed only once they are clean, and the
+ * kernel learns of them every two seconds: in less, a cgroup can fill up with them.
+ */
+static __noinline void write_back_if_due(__u64 cgroup_id, struct reclaimd_rule *rule)
+{
+	struct reclaimd_state *state;
+	__u64 now_ns, last_ns;
+
+	if (!can_write_back() || rule->flags & RECLAIMD_MONITOR)
+		return;
+	state = bpf_map_lookup_elem(&states, &cgroup_id);
+	if (!state || state->phase != RECLAIMD_IDLE)
+		return;
+	last_ns = state->wrote_back_ns;
+	now_ns = bpf_ktime_get_ns();
+	if (now_ns - last_ns < WRITE_BACK_PAUSE_NS ||
+	    __sync_val_compare_and_swap(&state->wrote_back_ns, last_ns, now_ns) != last_ns)
+		return;
+	state->write_back = 1;
+	if (bpf_wq_start(&state->work, 0))
+		__sync_fetch_and_add(&state->counters.start_failures, 1);
+}
+
+/*
  * As long as reclaim needs for what is above the threshold, going by its recent
  * speed, and ever longer than that on the way to delay_full_pages. From there on, or
- * if nothing is known of its speed, the longest there is.
+ * if passes bring nothing, the longest there is.
  */
-static __always_inline __u32 back_pressure(const struct reclaimd_rule *rule,
-					   struct reclaimd_state *state, __u64 usage_pages)
+static __always_inline __u64 back_pressure_us(const struct reclaimd_rule *rule,
+					      struct reclaimd_state *state, __u64 usage_pages)
 {
-	__u64 delay_ms = rule->max_delay_ms, above, left;
+	__u64 delay_us = rule->max_delay_ms * USEC_PER_MSEC, speed, above, left;
 
 	if (!rule->delay_start_pages || usage_pages < rule->delay_start_pages)
 		return 0;
 
-	if (usage_pages < rule->delay_full_pages && state->pages_per_s) {
+	speed = state->counters.passes ? state->pages_per_s : LIKELY_BYTES_PER_S / page_bytes;
+	if (usage_pages < rule->delay_full_pages && speed) {
 		above = usage_pages - rule->delay_start_pages;
 		left = rule->delay_full_pages - usage_pages;
-		delay_ms = min_u64(delay_ms, 1 + above * MSEC_PER_SEC / state->pages_per_s *
-						     (above + left) / left);
+		delay_us = min_u64(delay_us, MIN_DELAY_US + above * USEC_PER_SEC / speed *
+								    (above + left) / left);
 	}
 
+	delay_us = rounded_us(delay_us);
 	__sync_fetch_and_add(&state->counters.delays, 1);
-	__sync_fetch_and_add(&state->counters.delay_ms, delay_ms);
-	return delay_ms;
+	__sync_fetch_and_add(&state->counters.delay_us, delay_us);
+	return delay_us;
 }
 
 /* The longest delay that is due to the protection of others. */
-static __always_inline __u32 throttle(const struct reclaimd_rule *rule,
-				      struct reclaimd_state *state)
+static __always_inline __u64 throttle_us(const struct reclaimd_rule *rule,
+					 struct reclaimd_state *state)
 {
 	__u32 delay_ms = 0;
 	int i;
@@ -136,15 +169,15 @@ static __always_inline __u32 throttle(const struct reclaimd_rule *rule,
 		__sync_fetch_and_add(&state->counters.throttles, 1);
 		__sync_fetch_and_add(&state->counters.throttle_ms, delay_ms);
 	}
-	return delay_ms;
+	return delay_ms * USEC_PER_MSEC;
 }
 
-/* Carry out the cgroup's rule; returns its delay in ms. */
-static __noinline __u32 charged_by_rule(__u64 cgroup_id, struct reclaimd_rule *rule,
+/* Carry out the cgroup's rule; returns its delay in us. */
+static __noinline __u64 charged_by_rule(__u64 cgroup_id, struct reclaimd_rule *rule,
 					__u64 usage_pages)
 {
 	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &cgroup_id);
-	__u32 delay_ms, throttle_ms;
+	__u64 delay_us;
 
 	if (!state) {
 		__sync_fetch_and_add(&ungoverned_charges, 1);
@@ -153,18 +186,15 @@ static __noinline __u32 charged_by_rule(__u64 cgroup_id, struct reclaimd_rule *r
 	if (rule->flags & RECLAIMD_TIMED)
 		keep_ticking(state);
 	start_if_due(cgroup_id, rule, state, usage_pages);
-	delay_ms = back_pressure(rule, state, usage_pages);
-	throttle_ms = throttle(rule, state);
-	if (rule->flags & RECLAIMD_MONITOR)
-		return 0;
-	return throttle_ms > delay_ms ? throttle_ms : delay_ms;
+	delay_us = max_u64(back_pressure_us(rule, state, usage_pages), throttle_us(rule, state));
+	return rule->flags & RECLAIMD_MONITOR ? 0 : delay_us;
 }
 
 SEC("struct_ops/memcg_charged")
 unsigned int BPF_PROG(reclaimd_charged, struct mem_cgroup *memcg, unsigned int nr_pages)
 {
 	bool governed = false;
-	__u32 delay_ms = 0;
+	__u64 delay_us = 0;
 	int level;
 
 	bpf_for(level, 0, RECLAIMD_MAX_DEPTH) {
@@ -175,19 +205,54 @@ unsigned int BPF_PROG(reclaimd_charged, struct mem_cgroup *memcg, unsigned int n
 		if (rule)
 			governed = true;
 		usage_pages = memcg_usage_pages(memcg);
-		if (rule && usage_pages >= rule->wake_pages) {
-			__u32 own_ms = charged_by_rule(id, rule, usage_pages);
-
-			if (own_ms > delay_ms)
-				delay_ms = own_ms;
-		}
+		if (rule && rule->write_back_pages && usage_pages >= rule->write_back_pages)
+			write_back_if_due(id, rule);
+		if (rule && usage_pages >= rule->wake_pages)
+			delay_us = max_u64(delay_us, charged_by_rule(id, rule, usage_pages));
 		memcg = memcg_parent(memcg);
 		if (!memcg)
 			break;
 	}
 	if (!governed)
 		__sync_fetch_and_add(&ungoverned_charges, 1);
-	return deferrable(delay_ms);
+	return delay_of(delay_us);
+}
+
+/*
+ * Whether a rule has a charge refused. A few huge pages take all that is left below the
+ * limit; and readahead locks as many pages as it likes before they are read, which until
+ * then nobody can reclaim: it has to end where passes bring nothing.
+ */
+static __noinline bool refused_by_rule(__u64 cgroup_id, struct reclaimd_rule *rule,
+				       unsigned int nr_pages)
+{
+	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &cgroup_id);
+
+	if (!state || (nr_pages <= CHARGE_BATCH_PAGES && !state->idle_passes))
+		return false;
+	__sync_fetch_and_add(&state->counters.refusals, 1);
+	return !(rule->flags & RECLAIMD_MONITOR);
+}
+
+/* Under back-pressure tasks do without what they can do without. */
+SEC("struct_ops/refuse_charge")
+bool BPF_PROG(reclaimd_refuse, struct mem_cgroup *memcg, unsigned int nr_pages)
+{
+	bool refused = false;
+	int level;
+
+	bpf_for(level, 0, RECLAIMD_MAX_DEPTH) {
+		__u64 id = memcg_id(memcg);
+		struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &id);
+
+		if (rule && rule->delay_start_pages &&
+		    memcg_usage_pages(memcg) + nr_pages > rule->delay_start_pages)
+			refused |= refused_by_rule(id, rule, nr_pages);
+		memcg = memcg_parent(memcg);
+		if (!memcg)
+			break;
+	}
+	return refused;
 }
 
 /*
@@ -270,6 +335,7 @@ struct memcg_bpf_ops reclaimd_ops = {
 	.below_low = (void *)reclaimd_below_low,
 	.below_min = (void *)reclaimd_below_min,
 	.handle_cgroup_offline = (void *)reclaimd_offline,
+	.refuse_charge = (void *)reclaimd_refuse,
 };
 
 /* Protection is prolonged for as long as its condition holds. */
@@ -327,6 +393,20 @@ static __always_inline void tick(__u64 id, struct mem_cgroup *memcg, struct cgro
 	start_if_due(id, rule, state, state->readings[RECLAIMD_USAGE]);
 }
 
+/* What a charge asked for. An episode that has begun meanwhile does not wait for it. */
+static __always_inline void write_back(__u64 id, struct mem_cgroup *memcg)
+{
+	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &id);
+
+	if (!can_write_back() || !state || !state->write_back)
+		return;
+	state->write_back = 0;
+	if (state->phase != RECLAIMD_IDLE)
+		return;
+	state->counters.write_backs++;
+	bpf_mem_cgroup_start_writeback(memcg);
+}
+
 /* Have the work run again when that is of use. */
 static __always_inline void arrange_next(__u64 id, __u64 next)
 {
@@ -378,6 +458,7 @@ static int do_work(void *map, int *key, void *value)
 	}
 	memcg = bpf_get_mem_cgroup(&cgrp->self);
 	if (memcg) {
+		write_back(id, memcg);
 		tick(id, memcg, cgrp);
 		arrange_next(id, continue_episode(id, memcg));
 		bpf_put_mem_cgroup(memcg);

@@ -91,6 +91,7 @@ struct reclaimd_rule {
 	struct reclaimd_throttle throttles[RECLAIMD_MAX_THROTTLES];
 	__u64 fingerprint; /* of its conditions: what was measured for others is no measure for these */
 	__u64 wake_pages;  /* a charge below this usage is none of the rule's business */
+	__u64 write_back_pages; /* from this usage on, dirty pages are seen to; 0: never */
 	__u64 aim_pages;   /* where passes need not go below: the lowest usage in stop */
 	__u64 floor_pages; /* nor may */
 	__u64 pass_pages;  /* most that one pass asks for */
@@ -130,7 +131,9 @@ struct reclaimd_counters {
 	__u64 give_ups;	      /* episodes that ended for lack of progress */
 	__u64 held_back;      /* passes put off because the rate or the CPU time was used up */
 	__u64 delays;	      /* charges that were answered with a delay by back-pressure */
-	__u64 delay_ms;	      /* the sum of these */
+	__u64 delay_us;	      /* the sum of these */
+	__u64 refusals;	      /* charges that it refused, for huge pages and readahead */
+	__u64 write_backs;    /* times that the kernel was told to look at what is dirty */
 	__u64 throttles;      /* charges delayed for the sake of a protected cgroup */
 	__u64 throttle_ms;
 	__u64 protections;    /* times that protection began */
@@ -199,6 +202,8 @@ struct reclaimd_state {
 	__u64 budget_pages;
 	__u64 budget_cpu_ns;
 	__u64 budget_held;	/* 1 once passes were put off in it */
+	__u64 wrote_back_ns;	/* when write-back was last asked for */
+	__u64 write_back;	/* 1: the work is to start it */
 	/* what charges cannot measure */
 	__u64 ticking;		/* 1 while the timer or the work is on its way */
 	__u64 charged_ns;	/* the last charge that a timed rule saw */

@@ -61,7 +61,7 @@ complete -c reclaimd-bench -n _shtab_reclaimd_bench_using -s h -l help -d 'show 
 complete -c reclaimd-bench -n _shtab_reclaimd_bench_using -l version -d 'show program'"'"'s version number and exit'
 complete -c reclaimd-bench -n _shtab_reclaimd_bench_using -l runs -x -d 'of each workload in each mode (default: 5)'
 complete -c reclaimd-bench -n _shtab_reclaimd_bench_using -l modes -xka "none memory.high loop-1ms loop-100ms oomd damon reclaimd-no-back-pressure reclaimd" -d 'default: all'
-complete -c reclaimd-bench -n _shtab_reclaimd_bench_using -l workloads -xka "file-64 file-256 anon-128 burst fork cgroups compile redis" -d 'default: all but compile, which takes long'
+complete -c reclaimd-bench -n _shtab_reclaimd_bench_using -l workloads -xka "file-64 file-256 anon-128 burst fork cgroups compile redis" -d 'default: all'
 complete -c reclaimd-bench -n _shtab_reclaimd_bench_using -l only-runs -d 'measure neither the reaction nor the cost of many cgroups'
 complete -c reclaimd-bench -n _shtab_reclaimd_bench_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration, in place of the benchmark'"'"'s; its policies have to match PARENT/demo/*'
 complete -c reclaimd-bench -n _shtab_reclaimd_bench_using -l quiet -d 'print a line for each run and nothing else'

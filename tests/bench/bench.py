@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kernel_patches.source import pristine
 from reclaimd.bench.command import positive
-from reclaimd.bench.experiment import BY_WORD, QUICK_ENOUGH, Mode
+from reclaimd.bench.experiment import BY_WORD, WORKLOADS, Mode
 from reclaimd.bench.micro_report import micro_marks
 from reclaimd.bench.output import draw_pictures
 from reclaimd.bench.session import Plan
@@ -73,7 +73,7 @@ def _arguments() -> argparse.Namespace:
         nargs="*",
         metavar="W",
         choices=list(BY_WORD),
-        help=f"of {words}; default: all but compile",
+        help=f"of {words}; default: all",
     )
     parser.add_argument(
         "--micro-turns",
@@ -84,7 +84,7 @@ def _arguments() -> argparse.Namespace:
     )
     arguments = parser.parse_args()
     arguments.modes = arguments.modes or list(Mode)
-    arguments.workloads = [BY_WORD[word] for word in arguments.workloads or ()] or QUICK_ENOUGH
+    arguments.workloads = [BY_WORD[word] for word in arguments.workloads or ()] or WORKLOADS
     return arguments
 
 

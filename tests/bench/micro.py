@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reclaimd.bench.measure import RUN_LIMIT_S
 from reclaimd.bench.micro_report import ACTIONS, Clock, Setting
-from tests.bench.vm_runs import PROGRAMS, RUN_LIMIT_S, SETUP_LIMIT_S, report_lines
+from tests.bench.vm_runs import PROGRAMS, SETUP_LIMIT_S, report_lines
 from tests.lab.accel import Accel
 from tests.lab.kernels import KernelName
 from tests.lab.lab import machine

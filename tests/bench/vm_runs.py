@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reclaimd.bench.host import cpu_model
+from reclaimd.bench.measure import RUN_LIMIT_S
 from reclaimd.bench.output import REPORT, read_results, write_report
 from reclaimd.bench.report import Results
 from reclaimd.bench.session import Plan
@@ -25,8 +26,6 @@ PROGRAMS = CHECKOUT / "build" / "bin"
 SETUP_LIMIT_S = 120.0
 FURTHER_LIMIT_S = 1800.0
 """For the reaction and the scale."""
-RUN_LIMIT_S = 120.0
-"""Far more than a run takes, even on a busy host without KVM."""
 
 
 def run_bench(vm: Vm, output: Path, plan: Plan, options: Sequence[str]) -> Results:

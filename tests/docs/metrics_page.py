@@ -117,7 +117,7 @@ def cgroup_rows() -> Iterator[Row]:
 
 def daemon_rows() -> Iterator[Row]:
     """Yield what there is of the daemon."""
-    return map(_row, DaemonCollector(_sources(), Snapshot((), 0, 0), 0).collect())
+    return map(_row, DaemonCollector(_sources(), Snapshot((), 0, 0, 0), 0).collect())
 
 
 def process_rows() -> Iterator[Row]:

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The bpf backend by itself: rules replaced, attachments moved, failures undone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reclaimd.backend.base import Backend, CgroupGone, EpisodeEnded, StopReason
+from reclaimd.config.models import Mode
 from reclaimd.errors import HostError
 from reclaimd.kernel.ids import link_ids
 from reclaimd.kernel.link import attach_struct_ops
 from reclaimd.policy.rule import BackPressure, Rule
-from tests.kernel.cgroups import Cgroup, Charger, until
+from tests.kernel.cgroups import CHARGE_BATCH_PAGES, Cgroup, Charger, flushers_asleep, until
 from tests.kernel.objects import loaded
 from tests.system.ended import wait_for_ended
+from tests.system.load import MIB, limited
 from tests.system.rules import MIB_PAGES, between, rule
 
 
@@ -154,17 +157,62 @@ def test_a_refused_attachment_leaves_the_old_rules_in_force(
     assert taken.cgroup_id not in backend.stats()
 
 
-@pytest.mark.bpf_only("delays of charges")
-def test_charges_near_the_limit_are_delayed(backend: Backend, batch: Cgroup) -> None:
+@pytest.fixture
+def pressed(backend: Backend, batch: Cgroup) -> Cgroup:
+    """A cgroup under back-pressure from 9 MiB on, in which nothing can be reclaimed but files."""
     leaf = batch.child("leaf")
     leaf.write("memory.swap.max", "0")
     pressure = BackPressure(start_pages=9 * MIB_PAGES, full_pages=12 * MIB_PAGES, max_delay_ms=20)
     backend.apply([_rule(leaf, back_pressure=pressure)])
-    with Charger(leaf) as charger:
+    return leaf
+
+
+@pytest.mark.bpf_only("delays of charges")
+def test_charges_near_the_limit_are_delayed(backend: Backend, pressed: Cgroup) -> None:
+    with Charger(pressed) as charger:
         charger.anon(11 * MIB_PAGES)
-    counters = backend.stats()[leaf.cgroup_id]
+    counters = backend.stats()[pressed.cgroup_id]
     assert counters.delays
-    assert counters.delays <= counters.delay_ms <= 20 * counters.delays
+    assert 50 * counters.delays <= counters.delay_us <= 20_000 * counters.delays
+
+
+@pytest.mark.bpf_only("refusals of charges")
+def test_near_the_limit_there_are_no_huge_pages(backend: Backend, pressed: Cgroup) -> None:
+    with Charger(pressed) as charger:
+        charger.huge(8)
+        assert pressed.keyed("memory.stat")["anon_thp"] <= 9 * MIB
+    assert backend.stats()[pressed.cgroup_id].refusals >= 4
+
+
+@pytest.mark.bpf_only("write-back")
+def test_dirty_pages_are_written_back_before_they_have_to_be_reclaimed(
+    backend: Backend, batch: Cgroup, disk: Path
+) -> None:
+    leaf = limited(batch, "leaf", 64)
+    backend.apply([_rule(leaf, 32, 30)])
+    with flushers_asleep(), Charger(leaf) as charger:
+        # An inode is written back on behalf of the cgroup that first made it dirty.
+        charger.dirty(disk / "dirty-first-here", 20 * MIB_PAGES)
+        for _ in until():
+            if leaf.keyed("memory.stat")["file_dirty"] < 8 * MIB:
+                break
+            # What was written too fast to be seen is with another charge.
+            if leaf.usage_pages < 28 * MIB_PAGES:
+                charger.anon(CHARGE_BATCH_PAGES)
+    counters = backend.stats()[leaf.cgroup_id]
+    assert counters.write_backs
+    assert not counters.triggers
+
+
+@pytest.mark.bpf_only("write-back")
+def test_a_policy_that_only_watches_has_nothing_written_back(
+    backend: Backend, batch: Cgroup, disk: Path
+) -> None:
+    leaf = limited(batch, "leaf", 32)
+    backend.apply([replace(_rule(leaf, 24, 22), mode=Mode.MONITOR)])
+    with Charger(leaf) as charger:
+        charger.dirty(disk / "dirty-and-watched", 20 * MIB_PAGES)
+    assert not backend.stats()[leaf.cgroup_id].write_backs
 
 
 def test_an_episode_that_gets_nowhere_gives_up(backend: Backend, batch: Cgroup) -> None:

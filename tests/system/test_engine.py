@@ -27,19 +27,17 @@ from reclaimd.policy.rule import (
     Protect,
     Reclaim,
 )
-from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, put_back, until
+from tests.kernel.cgroups import CHARGE_BATCH_PAGES, PAGE_BYTES, Cgroup, Charger, put_back, until
 from tests.system.ended import take_ended, wait_for_ended
 from tests.system.load import MIB, fault_in, write_and_read, writing
-from tests.system.rules import FAR_MIB, MIB_PAGES, all_of, any_of, between, rule, usage
+from tests.system.rules import FAR_MIB, LONGEST_PASS_NS, MIB_PAGES, all_of, any_of, between, rule, usage
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 MS_PER_S = 1000
 WINDOW_MS = 500
 STALLED_5MS = 5 * NS_PER_MS
-LONGEST_PASS_NS = 50 * NS_PER_MS
 SWAP_CLUSTER_MAX = 32
-MEMCG_CHARGE_BATCH = 64
 #: MAX_IDLE_PASSES in bpf_src/episode.bpf.h.
 PASSES_IN_VAIN = 4
 
@@ -246,7 +244,7 @@ def test_a_stop_joins_its_conditions(
     with Charger(leaf) as charger:
         charger.file(disk / "file", 9 * MIB_PAGES)
         backend.apply([rule(leaf, Reclaim(all_of(usage(8)), stops[any_of_all], rate_pages_per_s=MIB_PAGES))])
-        charger.anon(MEMCG_CHARGE_BATCH)
+        charger.anon(CHARGE_BATCH_PAGES)
         event = _next_ended(backend)
     # Of what holds, the first as it is written.
     assert event.reason is StopReason.USAGE
@@ -286,7 +284,7 @@ def test_an_episode_stops_at_the_floor(backend: Backend, leaf: Cgroup, disk: Pat
         assert event.reason is StopReason.FLOOR
         assert event.stop_value < 5 * MIB_PAGES + SWAP_CLUSTER_MAX
         # What CPUs had charged in advance is given back meanwhile, and is no reclaim.
-        assert leaf.usage_pages >= 5 * MIB_PAGES - (os.cpu_count() or 1) * MEMCG_CHARGE_BATCH
+        assert leaf.usage_pages >= 5 * MIB_PAGES - (os.cpu_count() or 1) * CHARGE_BATCH_PAGES
 
 
 def test_an_episode_stops_when_its_rule_is_removed(backend: Backend, leaf: Cgroup, disk: Path) -> None:
@@ -300,7 +298,9 @@ def test_an_episode_stops_when_its_rule_is_removed(backend: Backend, leaf: Cgrou
         before_pages = leaf.usage_pages
         event = _next_ended(backend)
         assert event.reason is StopReason.RULE_REMOVED
-        assert event.usage_ended_pages > 6 * MIB_PAGES
+        assert event.pages_asked < event.usage_started_pages - 6 * MIB_PAGES
+        # A write to memory.reclaim may bring much more than it asks for.
+        assert event.usage_ended_pages > 2 * MIB_PAGES, "it was not done yet"
         assert not backend.stats()
         assert abs(leaf.usage_pages - before_pages) <= SLOWLY
 
@@ -331,7 +331,7 @@ def test_an_episode_stops_when_passes_bring_nothing_and_the_next_waits_ever_long
     with Charger(leaf.child("full")) as full, Charger(leaf.child("other")) as other:
         full.anon(5 * MIB_PAGES)
         for _ in until():
-            other.anon(MEMCG_CHARGE_BATCH)
+            other.anon(CHARGE_BATCH_PAGES)
             other.free()
             events += take_ended(backend)
             if len(events) >= 5:

@@ -107,15 +107,21 @@ def test_what_is_reclaimed_is_counted_in_bytes_and_seconds(
     assert metrics.value("reclaimd_stop_bytes", cgroup="/batch/a") == 22 * MIB
 
 
-def test_nested_rules_all_hold(batch: Cgroup, disk: Path, start: StartDaemon) -> None:
+def test_nested_rules_all_hold(batch: Cgroup, disk: Path, start: StartDaemon, backend_name: str) -> None:
     leaves = [limited(batch, name, 64) for name in ("a", "b")]
     daemon = start(NESTED)
     # Either is held to 24 MiB by its own rule, both together to 30 by the slice's.
     for leaf in leaves:
         write_and_read(leaf, disk / leaf.path.name, 32)
+        for _ in until():
+            if leaf.usage_pages < 24 * MIB_PAGES and batch.usage_pages < 30 * MIB_PAGES:
+                break
     metrics = daemon.scrape()
+    # The slice's alone would have left it more.
     assert metrics.value("reclaimd_triggers_total", cgroup="/batch/a", policy="leaf") > 0
-    assert metrics.value("reclaimd_triggers_total", cgroup="/batch/b", policy="leaf") > 0
+    if backend_name == BPF:
+        # With the other, between two looks, the slice's can have brought it down already.
+        assert metrics.value("reclaimd_triggers_total", cgroup="/batch/b", policy="leaf") > 0
     assert metrics.value("reclaimd_triggers_total", cgroup="/batch", policy="slice") > 0
     daemon.wait_for("episode", cgroup="/batch", policy="slice")
 

@@ -206,7 +206,8 @@ def test_removing_a_cgroup_waits_for_no_reclaim(backend: Backend, batch: Cgroup,
         (disk / f"file{number}").unlink()
     cut_short = [event for event in wait_for_ended(backend, len(leaves)) if event.reason is StopReason.GONE]
     assert len(cut_short) > len(leaves) // 2, "so many had reclaim going on"
-    assert any(event.passes for event in cut_short)
+    # A write to memory.reclaim that the removal has cut short is not a pass any more.
+    assert any(event.passes for event in cut_short) or backend.name == "memory.reclaim"
     assert slowest_s < SLOWEST_RMDIR_S
     for _ in until():
         backend.events()

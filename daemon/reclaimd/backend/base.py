@@ -107,7 +107,9 @@ class Counters:
         give_ups: episodes that ended because passes brought nothing.
         held_back: times that passes were put off because a second's rate or CPU time was used up.
         delays: charges that back-pressure answered with a delay.
-        delay_ms: the sum of those delays.
+        delay_us: the sum of those delays.
+        refusals: charges that back-pressure refused, for huge pages and readahead, which tasks can do without.
+        write_backs: how often the kernel was told to look at what is dirty.
         throttles: charges that were delayed for the sake of a protected cgroup.
         throttle_ms: the sum of those delays.
         protections: times that protection began.
@@ -132,7 +134,9 @@ class Counters:
     give_ups: int = 0
     held_back: int = 0
     delays: int = 0
-    delay_ms: int = 0
+    delay_us: int = 0
+    refusals: int = 0
+    write_backs: int = 0
     throttles: int = 0
     throttle_ms: int = 0
     protections: int = 0
@@ -249,6 +253,9 @@ class Backend(Protocol):
 
     def ungoverned_charges(self) -> int:
         """Return how many charges should have met a rule, and met none."""
+
+    def postponed_looks(self) -> int:
+        """Return how often cgroups were looked at later because looking had taken the CPU time that it may."""
 
     def detach(self) -> None:
         """Take all rules away and leave nothing behind, then close; calling it again does nothing."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reclaimd.backend.base import Ability
 from reclaimd.config.loader import LoadedConfig
-from reclaimd.config.metric import Metric
+from reclaimd.config.metric import PSI
 from reclaimd.config.models import (
     MAX_SWAPPINESS,
     OnMissing,
@@ -22,7 +22,6 @@ from reclaimd.config.problem import InvalidConfigError, Problem, Severity
 #: What a policy can lack; the rest is about the configuration as a whole.
 OF_POLICIES = tuple(ability for ability in Ability if ability is not Ability.KEEP_ON_STOP)
 
-_PSI = {Metric.PSI_SOME, Metric.PSI_FULL}
 _PATCHED = "the patched kernel"
 _NEEDS: Mapping[Ability, str] = {
     Ability.BACK_PRESSURE: _PATCHED,
@@ -106,7 +105,7 @@ def _psi(policy: Policy) -> tuple[str, ...] | None:
         ("protect", "while"): policy.protect and policy.protect.condition,
     }
     for at, combination in combinations.items():
-        if combination and any(condition.metric in _PSI for condition in combination.conditions):
+        if combination and any(condition.metric in PSI for condition in combination.conditions):
             return at
     return None
 

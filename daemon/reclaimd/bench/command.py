@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reclaimd import __version__
-from reclaimd.bench.experiment import BY_WORD, QUICK_ENOUGH, Mode
+from reclaimd.bench.experiment import BY_WORD, WORKLOADS, Mode
 from reclaimd.bench.governor import configuration, governing
 from reclaimd.bench.host import machine, require_host
 from reclaimd.bench.interruption import Interruption
@@ -88,11 +88,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--modes", nargs="+", choices=[str(mode) for mode in Mode], metavar="MODE", help="default: all"
     )
     parser.add_argument(
-        "--workloads",
-        nargs="+",
-        choices=list(BY_WORD),
-        metavar="WORKLOAD",
-        help="default: all but compile, which takes long",
+        "--workloads", nargs="+", choices=list(BY_WORD), metavar="WORKLOAD", help="default: all"
     )
     parser.add_argument(
         "--only-runs", action="store_true", help="measure neither the reaction nor the cost of many cgroups"
@@ -148,7 +144,7 @@ def _parent(text: str) -> str:
 
 def _bench(options: argparse.Namespace, interruption: Interruption) -> None:
     require_host(find_cgroup_root())
-    workloads = [BY_WORD[word] for word in options.workloads or ()] or list(QUICK_ENOUGH)
+    workloads = [BY_WORD[word] for word in options.workloads or ()] or list(WORKLOADS)
     plan = Plan(workloads, [Mode(word) for word in options.modes or Mode], options.runs)
     more: dict[str, object] = {
         "version": __version__,

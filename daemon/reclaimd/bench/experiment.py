@@ -79,8 +79,6 @@ COMPILE = Workload(Kind.COMPILE, 0, limit_mib=0)
 """Its limit is a share of what it needs, which is measured before the first run."""
 REDIS = Workload(Kind.REDIS, 128, limit_mib=48)
 WORKLOADS = (*DEMO_WORKLOADS, BURST_48, FORK_16, CGROUPS_64, COMPILE, REDIS)
-QUICK_ENOUGH = tuple(workload for workload in WORKLOADS if workload is not COMPILE)
-"""Run unless others are asked for: a compilation that has to read its compiler again and again takes minutes."""
 BY_WORD = {workload.word: workload for workload in WORKLOADS}
 
 

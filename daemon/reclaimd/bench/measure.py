@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from reclaimd.bench.place import remove_cgroup
 from reclaimd.bench.reclaimers import Bill, Setup, Target, reclaiming
 from reclaimd.bench.redis import BATCH, SERVER, serve
 from reclaimd.bench.report import Measurement, Run, Sample
+from reclaimd.bench.unavailable import UnavailableError
 from reclaimd.bench.workloads import Latencies, Place, Timings, command_of, run_program
 
 MIB = 1 << 20
@@ -24,6 +26,8 @@ NS_PER_US = 1000
 NS_PER_S = 1_000_000_000
 US_PER_S = 1_000_000
 SAMPLE_INTERVAL_US = 5000
+RUN_LIMIT_S = 120.0
+"""A workload is killed then: some modes have some workloads do next to nothing but wait."""
 
 
 def measure(setup: Setup, case: Case) -> Measurement:
@@ -126,16 +130,45 @@ def work(setup: Setup, workload: Workload, place: Place) -> Timings:
     """Run the workload to its end, or until the kernel kills it for want of memory.
 
     Raises:
-        UnavailableError: this host lacks what it takes.
+        UnavailableError: this host lacks what it takes, or it took longer than RUN_LIMIT_S.
         CalledProcessError: it failed.
     """
-    match workload.kind:
-        case Kind.COMPILE:
-            return compile_sources(setup.sources, place)
-        case Kind.REDIS:
-            return serve(place, workload.size_mib)
-        case _:
-            return run_program(command_of(workload, place))
+    with killed_after(RUN_LIMIT_S, place.cgroups):
+        match workload.kind:
+            case Kind.COMPILE:
+                return compile_sources(setup.sources, place)
+            case Kind.REDIS:
+                return serve(place, workload.size_mib)
+            case _:
+                return run_program(command_of(workload, place))
+
+
+@contextmanager
+def killed_after(limit_s: float, cgroups: Sequence[Path]) -> Iterator[None]:
+    """Kill what is in the cgroups if the context lasts longer than *limit_s*.
+
+    Raises:
+        UnavailableError: it did, whatever has become of its programs then.
+    """
+    killed = threading.Event()
+
+    def kill() -> None:
+        killed.set()
+        for cgroup in cgroups:
+            (cgroup / "cgroup.kill").write_text("1")
+
+    timer = threading.Timer(limit_s, kill)
+    timer.start()
+    try:
+        yield
+    except subprocess.CalledProcessError:
+        if not killed.is_set():
+            raise
+    finally:
+        timer.cancel()
+        timer.join()
+    if killed.is_set():
+        raise UnavailableError(f"it was not done after {limit_s:g} s")
 
 
 @contextmanager

@@ -20,3 +20,7 @@ class Metric(StrEnum):
     SWAP_FREE = "swap_free"
     RECLAIMED = "reclaimed"
     AFTER = "after"
+
+
+#: What is measured by the kernel's pressure stall information.
+PSI = frozenset({Metric.PSI_SOME, Metric.PSI_FULL})

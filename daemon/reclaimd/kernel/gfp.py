@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reclaimd.errors import HostError
+from reclaimd.kernel.btf import KERNEL_BTF
 
 # Kinds and what follows the three words of struct btf_type, in words (uapi/linux/btf.h).
 _FIXED_WORDS = {1: 1, 3: 3, 14: 1, 17: 1}  # INT, ARRAY, VAR, DECL_TAG
@@ -24,7 +25,7 @@ GFP_KERNEL_BITS = (
 )
 
 
-def gfp_kernel(btf_path: Path = Path("/sys/kernel/btf/vmlinux")) -> int:
+def gfp_kernel(btf_path: Path = KERNEL_BTF) -> int:
     """The value of ``GFP_KERNEL``.
 
     Args:

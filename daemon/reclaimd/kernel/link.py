@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from reclaimd.kernel import libbpf
+from reclaimd.kernel.btf import Btf
 from reclaimd.kernel.maps import BpfMap
 from reclaimd.kernel.pin import Pinnable, open_pin
 
@@ -117,6 +118,25 @@ class Link(Pinnable):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def leave_out_unknown(struct_ops: BpfMap, name: str, object_btf: Btf, kernel_btf: Btf) -> None:
+    """Have a struct_ops map load on a kernel that has not all of its members: their programs are left out.
+
+    Args:
+        struct_ops: a map that is not loaded yet.
+        name: the struct's, in both.
+        object_btf: of the object that it is from.
+        kernel_btf: of the kernel that it is for.
+    """
+    declared, known = object_btf.struct(name), kernel_btf.struct(name)
+    if declared is None or known is None:
+        return
+    value = struct_ops.initial_data()
+    for member in declared.members:
+        if known.member(member.name) is None:
+            # A pointer to one of libbpf's programs, which it then does not load either.
+            value.at(member.offset_bytes, ctypes.c_void_p).value = None
 
 
 def fill_struct_ops(struct_ops: BpfMap) -> None:

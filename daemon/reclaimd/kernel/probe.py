@@ -24,6 +24,7 @@ HOOKS = {
     "below_min": False,
     "memcg_charged": True,
     "memcg_uncharged": False,
+    "refuse_charge": False,
 }
 
 #: The two shapes of the reclaim kfunc; either will do.

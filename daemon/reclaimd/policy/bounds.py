@@ -8,14 +8,13 @@ from fractions import Fraction
 from reclaimd.cgroup.facts import Memory
 from reclaimd.cgroup.machine import Machine
 from reclaimd.config import combination as config
-from reclaimd.config.metric import Metric
+from reclaimd.config.metric import PSI, Metric
 from reclaimd.config.units import Base, Duration, Percent, Size, Threshold, format_bytes
 from reclaimd.policy.remark import CannotResolveError, KeyPath
 from reclaimd.policy.rule import Combination, Condition
 
 _NS_PER_MS = 1_000_000
 _MS_PER_S = 1000
-_PSI = {Metric.PSI_SOME, Metric.PSI_FULL}
 _EVENTS = {Metric.EVENTS_HIGH, Metric.EVENTS_MAX, Metric.EVENTS_OOM}
 
 
@@ -109,6 +108,6 @@ class Bounds:
 
 def _number(metric: Metric, bound: Fraction, window_ms: int) -> Fraction:
     """Return ns of stall, or a number of events, in the window."""
-    if metric in _PSI:
+    if metric in PSI:
         return bound / 100 * window_ms * _NS_PER_MS
     return bound if metric in _EVENTS else bound * window_ms / _MS_PER_S

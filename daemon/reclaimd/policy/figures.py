@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reclaimd.cgroup.facts import Memory
 from reclaimd.cgroup.machine import Machine
 from reclaimd.config import combination as config
-from reclaimd.config.metric import Metric
+from reclaimd.config.metric import PSI, Metric
 from reclaimd.config.models import Mode, Policy
 from reclaimd.config.units import Base, Percent, format_bytes
 from reclaimd.policy.rule import (
@@ -24,7 +24,7 @@ from reclaimd.policy.text import combination_text, condition_text, duration_text
 
 _PERMILLE_PER_PERCENT = 10
 _PAGES = {Metric.USAGE, Metric.SWAP_FREE, Metric.RECLAIMED}
-_TIMES = {Metric.PSI_SOME, Metric.PSI_FULL, Metric.AFTER}
+_TIMES = PSI | {Metric.AFTER}
 
 
 @dataclass(frozen=True, slots=True)

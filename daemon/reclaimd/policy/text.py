@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Resolved conditions in words."""
 
-from reclaimd.config.metric import Metric
+from reclaimd.config.metric import PSI, Metric
 from reclaimd.config.units import format_bytes
 from reclaimd.policy.rule import Combination, Condition
 
 NS_PER_MS = 1_000_000
 MS_PER_S = 1000
 _PAGES = {Metric.USAGE, Metric.SWAP_FREE, Metric.RECLAIMED}
-_PSI = {Metric.PSI_SOME, Metric.PSI_FULL}
 
 
 def combination_text(combination: Combination, page_bytes: int) -> str:
@@ -33,7 +32,7 @@ def bound_text(condition: Condition, page_bytes: int) -> str:
         return format_bytes(bound * page_bytes)
     if metric is Metric.AFTER:
         return duration_text(bound // NS_PER_MS)
-    if metric in _PSI:
+    if metric in PSI:
         return f"{100 * bound / (window_ms * NS_PER_MS):g}%/{duration_text(window_ms)}"
     return f"{bound}/{'s' if window_ms == MS_PER_S else duration_text(window_ms)}"
 

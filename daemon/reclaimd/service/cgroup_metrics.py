@@ -171,6 +171,12 @@ FAMILIES: tuple[Family, ...] = (
         _reclaim,
     ),
     _counter(
+        "reclaimd_write_backs",
+        "How often the kernel was told to look at what the cgroup has dirty, so as to write it back before it is reclaimed.",
+        lambda c: c.write_backs,
+        _reclaim,
+    ),
+    _counter(
         "reclaimd_delays",
         "Charges that back-pressure answered with a delay.",
         lambda c: c.delays,
@@ -179,7 +185,13 @@ FAMILIES: tuple[Family, ...] = (
     _counter(
         "reclaimd_delay_seconds",
         "The sum of the delays that back-pressure answered charges with.",
-        lambda c: c.delay_ms / MS_PER_S,
+        lambda c: c.delay_us / US_PER_S,
+        _back_pressure,
+    ),
+    _counter(
+        "reclaimd_refusals",
+        "Charges that back-pressure refused, for huge pages and readahead, which tasks can do without.",
+        lambda c: c.refusals,
         _back_pressure,
     ),
     _counter(

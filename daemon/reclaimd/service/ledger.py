@@ -45,11 +45,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every account at one moment, the events that the kernel had no room for, and charges without a rule."""
+    """Every account at one moment, lost events, charges without a rule, and looks at cgroups that came late."""
 
     accounts: tuple[Account, ...]
     dropped_events: int
     ungoverned_charges: int
+    postponed_looks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +168,15 @@ class Ledger:
         """Return all accounts as they stand; empty once closed."""
         with self._lock:
             if self._closed:
-                return Snapshot((), 0, 0)
+                return Snapshot((), 0, 0, 0)
             counters = self._backend.stats()
             accounts = tuple(
                 Account(rule, counters.get(cgroup_id)) for cgroup_id, rule in self._rules.items()
             )
-            return Snapshot(accounts, self._backend.dropped_events(), self._backend.ungoverned_charges())
+            backend = self._backend
+            return Snapshot(
+                accounts, backend.dropped_events(), backend.ungoverned_charges(), backend.postponed_looks()
+            )
 
     def account(self, cgroup_id: int) -> Account | None:
         """Return one account; None if there is no such rule (any more)."""

@@ -131,6 +131,11 @@ class DaemonCollector(Collector):
             "Charges of governed cgroups that met no rule.",
             self._snapshot.ungoverned_charges,
         )
+        yield CounterMetricFamily(
+            "reclaimd_postponed_looks",
+            "Looks at cgroups that were put off because looking had taken the CPU time that it may; memory.reclaim only.",
+            self._snapshot.postponed_looks,
+        )
 
 
 def _features(ledger: Ledger) -> Metric:

@@ -40,6 +40,7 @@ class MemoryBackend:
         #: Cgroup id and pages of each reclaim() so far.
         self.requests: list[tuple[int, int]] = []
         self.dropped = 0
+        self.postponed = 0
         self.closed = False
         self.detached = False
         # Called with the rules before they are taken; raises HostError to refuse them.
@@ -98,6 +99,10 @@ class MemoryBackend:
     def ungoverned_charges(self) -> int:
         """Return none: it has no charges."""
         return 0
+
+    def postponed_looks(self) -> int:
+        """Return what the test set."""
+        return self.postponed
 
     def detach(self) -> None:
         """Drop everything, and say so."""

@@ -55,7 +55,9 @@ def test_counters_are_in_base_units(batch: FakeCgroupfs) -> None:
             reclaim_ns=1_500_000_000,
             give_ups=2,
             delays=11,
-            delay_ms=2500,
+            delay_us=2_500_000,
+            refusals=4,
+            write_backs=6,
             start_failures=3,
         )
         scraped = samples(daemon.scrape())
@@ -66,6 +68,8 @@ def test_counters_are_in_base_units(batch: FakeCgroupfs) -> None:
         assert of_a(scraped, "reclaimd_give_ups_total") == 2
         assert of_a(scraped, "reclaimd_delays_total") == 11
         assert of_a(scraped, "reclaimd_delay_seconds_total") == 2.5
+        assert of_a(scraped, "reclaimd_refusals_total") == 4
+        assert of_a(scraped, "reclaimd_write_backs_total") == 6
         assert of_a(scraped, "reclaimd_start_failures_total") == 3
 
     RunningDaemon(batch).run(script)
@@ -145,9 +149,11 @@ def test_usage_and_thresholds_are_shown_in_bytes(batch: FakeCgroupfs) -> None:
 def test_the_daemon_tells_of_itself(batch: FakeCgroupfs) -> None:
     def script(daemon: RunningDaemon) -> None:
         daemon.backend.dropped = 4
+        daemon.backend.postponed = 5
         scraped = samples(daemon.scrape())
         assert scraped["reclaimd_rules", frozenset()] == 1
         assert scraped["reclaimd_dropped_events_total", frozenset()] == 4
+        assert scraped["reclaimd_postponed_looks_total", frozenset()] == 5
         build = frozenset({("version", __version__), ("backend", "memory")})
         assert scraped["reclaimd_build_info", build] == 1
 

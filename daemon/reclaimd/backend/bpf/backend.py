@@ -153,6 +153,10 @@ class BpfBackend:
         """How many charges below an attachment met no rule; each would be a gap in the rules."""
         return self._programs.total("ungoverned_charges")
 
+    def postponed_looks(self) -> int:
+        """None: charges tell of themselves."""
+        return 0
+
     def detach(self) -> None:
         """Take all rules away and leave nothing in the kernel; then close."""
         if not self._closed:

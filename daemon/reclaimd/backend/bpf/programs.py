@@ -13,7 +13,7 @@ from typing import Self
 
 from reclaimd.backend.bpf.pins import Pins
 from reclaimd.errors import HostError
-from reclaimd.kernel.btf import Btf
+from reclaimd.kernel.btf import KERNEL_BTF, Btf
 from reclaimd.kernel.gfp import gfp_kernel
 from reclaimd.kernel.layout import (
     SHARED,
@@ -24,11 +24,12 @@ from reclaimd.kernel.layout import (
     RuleValue,
     StateValue,
 )
-from reclaimd.kernel.link import fill_struct_ops
+from reclaimd.kernel.link import fill_struct_ops, leave_out_unknown
 from reclaimd.kernel.maps import GlobalData, TypedMap, UpdateFlag, mapped_data
 from reclaimd.kernel.mirror import require_same_layout
 from reclaimd.kernel.object import BpfObject, BpfObjectError
 from reclaimd.kernel.pin import Pinnable, open_pin
+from reclaimd.kernel.probe import OPS_STRUCT
 from reclaimd.kernel.prog import run_program
 from reclaimd.kernel.ringbuf import RingBuffer
 
@@ -206,6 +207,7 @@ def _load(opened: BpfObject, pins: Pins, object_id: str) -> Path:
         opened.variable("page_bytes", ctypes.c_uint32).value = mmap.PAGESIZE
         types = bytes(opened.btf())
         opened.map(_MAPS["types"]).set_value_size(len(types))
+        leave_out_unknown(opened.map(_MAPS["ops"]), OPS_STRUCT, opened.btf(), Btf.parse(KERNEL_BTF))
         opened.load()
         value = (ctypes.c_ubyte * len(types)).from_buffer_copy(types)
         opened.map(_MAPS["types"]).typed(ctypes.c_uint32, type(value)).update(ctypes.c_uint32(0), value)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A rule in the layout that the BPF programs read."""
 
-import mmap
 from hashlib import blake2b
 
-from reclaimd.config.metric import Metric
+from reclaimd.config.metric import PSI, Metric
 from reclaimd.config.models import Mode
 from reclaimd.kernel.layout import (
     CombinationValue,
@@ -23,8 +22,8 @@ SWAP_MS = 1000
 #: Of one CPU, in a second.
 NS_PER_PERMILLE = 1_000_000
 
-#: The pages of a huge page: the largest charge that is made all the time.
-HUGE_PAGES = (2 << 20) // mmap.PAGESIZE
+#: Two batches of charges (MEMCG_CHARGE_BATCH, mm/memcontrol.c).
+LAST_PAGES = 128
 
 #: No usage reaches it.
 NEVER_PAGES = (1 << 64) - 1
@@ -32,7 +31,6 @@ NEVER_PAGES = (1 << 64) - 1
 #: What an episode measures of itself, and what a charge sees.
 _OWN = {Metric.USAGE, Metric.RECLAIMED, Metric.AFTER}
 _STATS = {Metric.PGFAULTS, Metric.REFAULTS, Metric.REFAULTS_ANON, Metric.REFAULTS_FILE}
-_PSI = {Metric.PSI_SOME, Metric.PSI_FULL}
 
 
 def rule_value(rule: Rule) -> RuleValue:
@@ -67,6 +65,8 @@ def _fingerprint(value: RuleValue) -> int:
 def _set_reclaim(value: RuleValue, reclaim: Reclaim) -> None:
     value.start = _combination(reclaim.start)
     value.stop = _combination(reclaim.stop)
+    # While the other half is charged, this one can be written back.
+    value.write_back_pages = reclaim.start.holds_from_pages // 2
     value.aim_pages = reclaim.stop.lowest_usage_pages or 0
     value.floor_pages = reclaim.floor_pages
     value.pass_pages = reclaim.pass_pages
@@ -80,10 +80,10 @@ def _set_reclaim(value: RuleValue, reclaim: Reclaim) -> None:
 
 def _set_back_pressure(value: RuleValue, pressure: BackPressure) -> None:
     value.delay_start_pages = pressure.start_pages
-    # Where the next huge page would not fit is as far as delays can be of use; if that is not much above
-    # their start, they still get half of the way to grow.
+    # Where the next charges would not fit is as far as delays can be of use; if that is not much above their
+    # start, they still get half of the way to grow.
     middle_pages = (pressure.start_pages + pressure.full_pages) // 2
-    value.delay_full_pages = max(middle_pages, pressure.full_pages - HUGE_PAGES)
+    value.delay_full_pages = max(middle_pages, pressure.full_pages - LAST_PAGES)
     value.max_delay_ms = pressure.max_delay_ms
 
 
@@ -116,7 +116,7 @@ def _flags(rule: Rule) -> RuleFlag:
         flags |= RuleFlag.STOP_TIMED
     if everything & _STATS:
         flags |= RuleFlag.READS_STATS
-    if everything & _PSI:
+    if everything & PSI:
         flags |= RuleFlag.READS_PSI
     return flags
 

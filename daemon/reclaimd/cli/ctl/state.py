@@ -203,10 +203,14 @@ def _done(shown: Reply, counters: Reply) -> Iterator[tuple[str, str]]:
     )
     if counters["held_back"]:
         yield "held back", f"{counters['held_back']} times, for rate or CPU time"
+    if counters["write_backs"]:
+        yield "write-back", f"asked for {counters['write_backs']} times"
     if counters["swapless"]:
         yield "no room in swap", f"in {counters['swapless']} passes"
     if counters["delays"]:
         yield "delays", f"{counters['delays']}, of {counters['delay_ms']}ms together"
+    if counters["refusals"]:
+        yield "refused", f"{counters['refusals']} charges, for huge pages and readahead"
     if counters["throttles"]:
         yield "throttled", f"{counters['throttles']} times, for {counters['throttle_ms']}ms together"
     if counters["protections"]:

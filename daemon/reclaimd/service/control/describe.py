@@ -13,6 +13,7 @@ from reclaimd.policy.text import combination_text
 from reclaimd.service.control.history import Happened
 
 NS_PER_US = 1000
+US_PER_MS = 1000
 
 Described = dict[str, Any]
 
@@ -112,7 +113,9 @@ def _counters(counts: Counters) -> Described:
         "give_ups": counts.give_ups,
         "held_back": counts.held_back,
         "delays": counts.delays,
-        "delay_ms": counts.delay_ms,
+        "delay_ms": counts.delay_us // US_PER_MS,
+        "refusals": counts.refusals,
+        "write_backs": counts.write_backs,
         "throttles": counts.throttles,
         "throttle_ms": counts.throttle_ms,
         "protections": counts.protections,

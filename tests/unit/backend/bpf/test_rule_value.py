@@ -2,7 +2,7 @@
 
 import pytest
 
-from reclaimd.backend.bpf.rule_value import HUGE_PAGES, NEVER_PAGES, rule_value
+from reclaimd.backend.bpf.rule_value import LAST_PAGES, NEVER_PAGES, rule_value
 from reclaimd.config.metric import Metric
 from reclaimd.config.models import Mode, ProtectAs
 from reclaimd.kernel.layout import CombinationValue, MetricCode, ProtectCode, RuleFlag
@@ -135,6 +135,22 @@ def test_charges_matter_from_where_protection_can_hold(protect: Combination, pag
     assert wake_pages(rule(at_usage(100), protect=protect)) == pages
 
 
+@pytest.mark.parametrize(
+    ("start", "pages"),
+    [
+        (None, 0),
+        (at_usage(100), 50),
+        (all_of(usage(100), PSI), 50),
+        (any_of(usage(100), PSI), 0),
+        (all_of(PSI), 0),
+    ],
+)
+def test_dirty_pages_are_seen_to_from_half_of_where_usage_starts(
+    start: Combination | None, pages: int
+) -> None:
+    assert rule_value(rule(start)).write_back_pages == pages
+
+
 def test_every_charge_matters_to_who_is_throttled() -> None:
     assert wake_pages(rule(at_usage(100), throttles=(Throttle(9, 10),))) == 0
 
@@ -234,13 +250,13 @@ def test_swappiness_is_signed(swappiness: int) -> None:
 @pytest.mark.parametrize(
     ("start_pages", "full_pages", "delay_full_pages"),
     [
-        (10 * HUGE_PAGES, 20 * HUGE_PAGES, 19 * HUGE_PAGES),
-        (10 * HUGE_PAGES, 12 * HUGE_PAGES, 11 * HUGE_PAGES),
-        (10 * HUGE_PAGES, 11 * HUGE_PAGES, 10 * HUGE_PAGES + HUGE_PAGES // 2),
+        (10 * LAST_PAGES, 20 * LAST_PAGES, 19 * LAST_PAGES),
+        (10 * LAST_PAGES, 12 * LAST_PAGES, 11 * LAST_PAGES),
+        (10 * LAST_PAGES, 11 * LAST_PAGES, 10 * LAST_PAGES + LAST_PAGES // 2),
         (10, 11, 10),
     ],
 )
-def test_delays_are_full_a_huge_page_below_the_limit_or_half_way(
+def test_delays_are_full_two_batches_below_the_limit_or_half_way(
     start_pages: int, full_pages: int, delay_full_pages: int
 ) -> None:
     value = rule_value(rule(at_usage(1), pressure=BackPressure(start_pages, full_pages, 40)))

@@ -122,7 +122,15 @@ def test_list_gives_names_for_completion(run: Run) -> None:
 def test_show_tells_of_rule_counts_and_events(run: Run) -> None:
     def script(host: Host) -> None:
         cgroup_id = host.id_of("/batch/a")
-        counts = {"triggers": 2, "episodes": 2, "held_back": 4, "delays": 5, "delay_ms": 60}
+        counts = {
+            "triggers": 2,
+            "episodes": 2,
+            "held_back": 4,
+            "delays": 5,
+            "delay_us": 60_000,
+            "refusals": 7,
+            "write_backs": 3,
+        }
         host.daemon.backend.counts_happen(cgroup_id, ended_for={StopReason.USAGE: 2}, **counts)
         host.daemon.backend.event_happens(episode(cgroup_id))
         host.daemon.wait_for_line("episode")
@@ -136,6 +144,8 @@ def test_show_tells_of_rule_counts_and_events(run: Run) -> None:
         assert told["back-pressure"] == "from 36MiB, up to 40ms at 40MiB"
         assert told["episodes"] == "usage 2"
         assert told["delays"] == "5, of 60ms together"
+        assert told["write-back"] == "asked for 3 times"
+        assert told["refused"] == "7 charges, for huge pages and readahead"
         assert "held back" in told
         assert ended.out[-1].endswith(
             " /batch/a: reclaimed 2MiB in 3 passes and 10.0ms, from 24MiB to 22MiB; started for usage, ended for usage"
