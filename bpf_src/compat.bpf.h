@@ -89,7 +89,8 @@ static __always_inline void flush_psi(struct cgroup *cgrp)
 		bpf_cgroup_flush_psi(cgrp);
 }
 
-void bpf_mem_cgroup_start_writeback(struct mem_cgroup *memcg) __ksym __weak;
+void bpf_mem_cgroup_start_writeback(struct mem_cgroup *memcg,
+				    unsigned long min_pages) __ksym __weak;
 
 /* Kernels without it look at what is dirty every two seconds. */
 static __always_inline bool can_write_back(void)

@@ -27,8 +27,14 @@
 #define MIN_DELAY_US 50
 /* How fast reclaim is where nothing is known of it. */
 #define LIKELY_BYTES_PER_S (32U << 20)
+/* For which the products of a turn fit in 64 bits, with as many pages as there may be. */
+#define MAX_TURN_NS (8 * NSEC_PER_SEC)
+/* How often a charge tries for its turn when others take theirs at the same moment. */
+#define MAX_TURN_TRIES 4
 /* Between two times that write-back is asked for. */
-#define WRITE_BACK_PAUSE_NS (100 * NSEC_PER_MSEC)
+#define WRITE_BACK_PAUSE_NS (10 * NSEC_PER_MSEC)
+/* What is dirty is no obstacle to reclaim as long as it is less than so little of all pages. */
+#define DIRTY_SHARE 8
 #define ENOENT 2
 #define EBUSY 16
 #define EINVAL 22
@@ -97,50 +103,103 @@ static __noinline void start_if_due(__u64 cgroup_id, struct reclaimd_rule *rule,
 }
 
 /*
- * Have the work start write-back. Dirty pages can be reclaimed only once they are clean, and the
- * kernel learns of them every two seconds: in less, a cgroup can fill up with them.
+ * Dirty pages can be reclaimed only once they are clean, and the kernel learns of them every
+ * two seconds: in less, a cgroup can fill up with them. So write-back is started in time.
  */
-static __noinline void write_back_if_due(__u64 cgroup_id, struct reclaimd_rule *rule)
+static __always_inline bool is_write_back_due(const struct reclaimd_rule *rule,
+					      const struct reclaimd_state *state,
+					      __u64 usage_pages)
 {
-	struct reclaimd_state *state;
-	__u64 now_ns, last_ns;
+	return can_write_back() && !(rule->flags & RECLAIMD_MONITOR) && rule->write_back_pages &&
+	       usage_pages >= rule->write_back_pages &&
+	       bpf_ktime_get_ns() - state->wrote_back_ns >= WRITE_BACK_PAUSE_NS;
+}
 
-	if (!can_write_back() || rule->flags & RECLAIMD_MONITOR)
-		return;
-	state = bpf_map_lookup_elem(&states, &cgroup_id);
-	if (!state || state->phase != RECLAIMD_IDLE)
-		return;
-	last_ns = state->wrote_back_ns;
-	now_ns = bpf_ktime_get_ns();
-	if (now_ns - last_ns < WRITE_BACK_PAUSE_NS ||
-	    __sync_val_compare_and_swap(&state->wrote_back_ns, last_ns, now_ns) != last_ns)
-		return;
-	state->write_back = 1;
-	if (bpf_wq_start(&state->work, 0))
+/* Have the work start it; an episode's does anyway. */
+static __noinline void have_written_back(__u64 cgroup_id, struct reclaimd_rule *rule,
+					 __u64 usage_pages)
+{
+	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &cgroup_id);
+
+	if (state && state->phase == RECLAIMD_IDLE && is_write_back_due(rule, state, usage_pages) &&
+	    bpf_wq_start(&state->work, 0))
 		__sync_fetch_and_add(&state->counters.start_failures, 1);
 }
 
-/*
- * As long as reclaim needs for what is above the threshold, going by its recent
- * speed, and ever longer than that on the way to delay_full_pages. From there on, or
- * if passes bring nothing, the longest there is.
- */
-static __always_inline __u64 back_pressure_us(const struct reclaimd_rule *rule,
-					      struct reclaimd_state *state, __u64 usage_pages)
+/* How long reclaim needs for a page, going by its recent passes and the one that runs; 0: for ever. */
+static __always_inline __u64 ns_per_page(const struct reclaimd_rule *rule,
+					 const struct reclaimd_state *state, __u64 now_ns)
 {
-	__u64 delay_us = rule->max_delay_ms * USEC_PER_MSEC, speed, above, left;
+	__u64 speed = state->pages_per_s, took_ns = 0;
+
+	if (!state->counters.passes)
+		speed = LIKELY_BYTES_PER_S / page_bytes;
+	if (!speed)
+		return 0;
+	if (state->phase == RECLAIMD_RUNNING && now_ns > state->last_pass_ns)
+		took_ns = now_ns - state->last_pass_ns;
+	return max_u64(NSEC_PER_SEC / speed, took_ns / (rule->pass_pages + 1));
+}
+
+/*
+ * How long a charge keeps the next ones waiting: as long as reclaim needs for its pages, but
+ * less than that close to the threshold, and ever longer on the way to delay_full_pages. From
+ * there on, or if passes bring nothing, the longest there is.
+ */
+static __always_inline __u64 turn_ns(const struct reclaimd_rule *rule,
+				     const struct reclaimd_state *state, __u64 usage_pages,
+				     __u64 nr_pages, __u64 now_ns, __u64 max_ns)
+{
+	__u64 page_ns = ns_per_page(rule, state, now_ns), above, left, turn;
+
+	if (usage_pages >= rule->delay_full_pages || !page_ns)
+		return max_ns;
+	above = usage_pages - rule->delay_start_pages;
+	left = rule->delay_full_pages - usage_pages;
+	turn = min_u64(MAX_TURN_NS, nr_pages * page_ns);
+	turn = min_u64(max_ns, turn * above / left);
+	return min_u64(max_ns, turn * (above + left) / left);
+}
+
+/*
+ * Above the threshold charges take turns, whoever makes them, so that all of them together
+ * are no faster than reclaim. Each waits for the end of its own.
+ */
+static __noinline __u64 take_turn_ns(const struct reclaimd_rule *rule,
+				     struct reclaimd_state *state, __u64 usage_pages,
+				     __u64 nr_pages)
+{
+	__u64 max_ns = rule->max_delay_ms * NSEC_PER_MSEC, now_ns = bpf_ktime_get_ns();
+	__u64 takes_ns = turn_ns(rule, state, usage_pages, nr_pages, now_ns, max_ns);
+	__u64 waits_ns = takes_ns;
+	int i;
+
+	/* Nobody waits where it is only counted. */
+	if (rule->flags & RECLAIMD_MONITOR)
+		return waits_ns;
+	bpf_for(i, 0, MAX_TURN_TRIES) {
+		__u64 last_ns = state->turns_end_ns;
+
+		waits_ns = min_u64(max_ns, max_u64(now_ns, last_ns) - now_ns + takes_ns);
+		if (__sync_val_compare_and_swap(&state->turns_end_ns, last_ns,
+						now_ns + waits_ns) == last_ns)
+			break;
+	}
+	return waits_ns;
+}
+
+static __always_inline __u64 back_pressure_us(const struct reclaimd_rule *rule,
+					      struct reclaimd_state *state, __u64 usage_pages,
+					      __u64 nr_pages)
+{
+	__u64 delay_us;
 
 	if (!rule->delay_start_pages || usage_pages < rule->delay_start_pages)
 		return 0;
-
-	speed = state->counters.passes ? state->pages_per_s : LIKELY_BYTES_PER_S / page_bytes;
-	if (usage_pages < rule->delay_full_pages && speed) {
-		above = usage_pages - rule->delay_start_pages;
-		left = rule->delay_full_pages - usage_pages;
-		delay_us = min_u64(delay_us, MIN_DELAY_US + above * USEC_PER_SEC / speed *
-								    (above + left) / left);
-	}
-
+	delay_us = take_turn_ns(rule, state, usage_pages, nr_pages) / NSEC_PER_USEC;
+	/* What is too short to be slept is left to those whose turn comes after it. */
+	if (delay_us < MIN_DELAY_US)
+		return 0;
 	delay_us = rounded_us(delay_us);
 	__sync_fetch_and_add(&state->counters.delays, 1);
 	__sync_fetch_and_add(&state->counters.delay_us, delay_us);
@@ -174,7 +233,7 @@ static __always_inline __u64 throttle_us(const struct reclaimd_rule *rule,
 
 /* Carry out the cgroup's rule; returns its delay in us. */
 static __noinline __u64 charged_by_rule(__u64 cgroup_id, struct reclaimd_rule *rule,
-					__u64 usage_pages)
+					__u64 usage_pages, __u64 nr_pages)
 {
 	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &cgroup_id);
 	__u64 delay_us;
@@ -186,7 +245,7 @@ static __noinline __u64 charged_by_rule(__u64 cgroup_id, struct reclaimd_rule *r
 	if (rule->flags & RECLAIMD_TIMED)
 		keep_ticking(state);
 	start_if_due(cgroup_id, rule, state, usage_pages);
-	delay_us = max_u64(back_pressure_us(rule, state, usage_pages), throttle_us(rule, state));
+	delay_us = max_u64(back_pressure_us(rule, state, usage_pages, nr_pages), throttle_us(rule, state));
 	return rule->flags & RECLAIMD_MONITOR ? 0 : delay_us;
 }
 
@@ -206,9 +265,9 @@ unsigned int BPF_PROG(reclaimd_charged, struct mem_cgroup *memcg, unsigned int n
 			governed = true;
 		usage_pages = memcg_usage_pages(memcg);
 		if (rule && rule->write_back_pages && usage_pages >= rule->write_back_pages)
-			write_back_if_due(id, rule);
+			have_written_back(id, rule, usage_pages);
 		if (rule && usage_pages >= rule->wake_pages)
-			delay_us = max_u64(delay_us, charged_by_rule(id, rule, usage_pages));
+			delay_us = max_u64(delay_us, charged_by_rule(id, rule, usage_pages, nr_pages));
 		memcg = memcg_parent(memcg);
 		if (!memcg)
 			break;
@@ -219,16 +278,28 @@ unsigned int BPF_PROG(reclaimd_charged, struct mem_cgroup *memcg, unsigned int n
 }
 
 /*
- * Whether a rule has a charge refused. A few huge pages take all that is left below the
- * limit; and readahead locks as many pages as it likes before they are read, which until
- * then nobody can reclaim: it has to end where passes bring nothing.
+ * Whether a rule has a charge refused. Readahead locks as many pages as it likes before they
+ * are read, which until then nobody can reclaim: it has to end where passes bring nothing.
+ * Near the limit the stocks that tasks fill take all that is left, and so do a few huge
+ * pages: there are none either while others wait for their turn.
  */
 static __noinline bool refused_by_rule(__u64 cgroup_id, struct reclaimd_rule *rule,
-				       unsigned int nr_pages)
+				       __u64 usage_pages, unsigned int nr_pages)
 {
 	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &cgroup_id);
+	__u64 middle_pages = (rule->delay_start_pages + rule->delay_full_pages) / 2;
+	bool refused;
 
-	if (!state || (nr_pages <= CHARGE_BATCH_PAGES && !state->idle_passes))
+	if (!state)
+		return false;
+	if (nr_pages < CHARGE_BATCH_PAGES)
+		refused = state->idle_passes;
+	else if (nr_pages == CHARGE_BATCH_PAGES)
+		refused = usage_pages + nr_pages > rule->delay_full_pages;
+	else
+		refused = usage_pages + nr_pages > middle_pages ||
+			  bpf_ktime_get_ns() < state->turns_end_ns;
+	if (!refused)
 		return false;
 	__sync_fetch_and_add(&state->counters.refusals, 1);
 	return !(rule->flags & RECLAIMD_MONITOR);
@@ -242,12 +313,12 @@ bool BPF_PROG(reclaimd_refuse, struct mem_cgroup *memcg, unsigned int nr_pages)
 	int level;
 
 	bpf_for(level, 0, RECLAIMD_MAX_DEPTH) {
-		__u64 id = memcg_id(memcg);
+		__u64 id = memcg_id(memcg), usage_pages = memcg_usage_pages(memcg);
 		struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &id);
 
 		if (rule && rule->delay_start_pages &&
-		    memcg_usage_pages(memcg) + nr_pages > rule->delay_start_pages)
-			refused |= refused_by_rule(id, rule, nr_pages);
+		    usage_pages + nr_pages > rule->delay_start_pages)
+			refused |= refused_by_rule(id, rule, usage_pages, nr_pages);
 		memcg = memcg_parent(memcg);
 		if (!memcg)
 			break;
@@ -393,18 +464,16 @@ static __always_inline void tick(__u64 id, struct mem_cgroup *memcg, struct cgro
 	start_if_due(id, rule, state, state->readings[RECLAIMD_USAGE]);
 }
 
-/* What a charge asked for. An episode that has begun meanwhile does not wait for it. */
 static __always_inline void write_back(__u64 id, struct mem_cgroup *memcg)
 {
+	struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &id);
 	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &id);
 
-	if (!can_write_back() || !state || !state->write_back)
+	if (!rule || !state || !is_write_back_due(rule, state, memcg_usage_pages(memcg)))
 		return;
-	state->write_back = 0;
-	if (state->phase != RECLAIMD_IDLE)
-		return;
+	state->wrote_back_ns = bpf_ktime_get_ns();
 	state->counters.write_backs++;
-	bpf_mem_cgroup_start_writeback(memcg);
+	bpf_mem_cgroup_start_writeback(memcg, memcg_usage_pages(memcg) / DIRTY_SHARE);
 }
 
 /* Have the work run again when that is of use. */

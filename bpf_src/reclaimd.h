@@ -132,8 +132,8 @@ struct reclaimd_counters {
 	__u64 held_back;      /* passes put off because the rate or the CPU time was used up */
 	__u64 delays;	      /* charges that were answered with a delay by back-pressure */
 	__u64 delay_us;	      /* the sum of these */
-	__u64 refusals;	      /* charges that it refused, for huge pages and readahead */
-	__u64 write_backs;    /* times that the kernel was told to look at what is dirty */
+	__u64 refusals;	      /* charges that it refused: of huge pages, readahead, stocks */
+	__u64 write_backs;    /* times that the kernel was told to write back what is dirty */
 	__u64 throttles;      /* charges delayed for the sake of a protected cgroup */
 	__u64 throttle_ms;
 	__u64 protections;    /* times that protection began */
@@ -185,6 +185,7 @@ struct reclaimd_state {
 	__u64 backoff_ns;	/* the last pause for lack of progress, 0 after some */
 	__u64 idle_passes;	/* passes in a row that reclaimed nothing */
 	__u64 pages_per_s;	/* what recent passes got done, for the delays */
+	__u64 turns_end_ns;	/* back-pressure: until then it is the turn of earlier charges */
 	/* of the episode that runs */
 	__u64 started_ns;
 	__u64 last_pass_ns;	/* when the last pass ended, at first started_ns */
@@ -203,7 +204,6 @@ struct reclaimd_state {
 	__u64 budget_cpu_ns;
 	__u64 budget_held;	/* 1 once passes were put off in it */
 	__u64 wrote_back_ns;	/* when write-back was last asked for */
-	__u64 write_back;	/* 1: the work is to start it */
 	/* what charges cannot measure */
 	__u64 ticking;		/* 1 while the timer or the work is on its way */
 	__u64 charged_ns;	/* the last charge that a timed rule saw */

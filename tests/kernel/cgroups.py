@@ -6,7 +6,7 @@ import select
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -179,10 +179,11 @@ def put_back(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def flushers_asleep() -> Iterator[None]:
-    """No flusher of dirty pages wakes up by itself meanwhile."""
-    with put_back(Path("/proc/sys/vm/dirty_writeback_centisecs")) as file:
+    """No flusher of dirty pages wakes up by itself meanwhile, however many there are."""
+    with ExitStack() as changed:
         # 0 would wake one with the first page that becomes dirty.
-        file.write_text("360000")
+        for name, value in (("writeback_centisecs", 360_000), ("ratio", 95), ("background_ratio", 90)):
+            changed.enter_context(put_back(Path("/proc/sys/vm/dirty_" + name))).write_text(str(value))
         yield
 
 

@@ -14,7 +14,6 @@ from tests.kernel.cgroups import PAGE_BYTES, Cgroup, Charger, flushers_asleep, u
 from tests.kernel.objects import loaded
 
 MAX_BYTES = 32 << 20
-#: Of what a cgroup may use, a tenth may be dirty before it is written back (vm.dirty_background_ratio).
 PAGES = 4096
 A_WHILE_S = 1.0
 
@@ -22,7 +21,7 @@ A_WHILE_S = 1.0
 class WritebackArgs(ctypes.Structure):
     """Mirrors struct writeback_args."""
 
-    _fields_ = (("cgroup_id", ctypes.c_uint64),)
+    _fields_ = (("cgroup_id", ctypes.c_uint64), ("min_pages", ctypes.c_uint64))
 
 
 @pytest.fixture
@@ -31,8 +30,8 @@ def programs(nothing_stays: None) -> Iterator[BpfObject]:  # noqa: ARG001  to be
         yield obj
 
 
-def start_writeback(programs: BpfObject, cgroup_id: int) -> int:
-    return programs.program("writeback").run(WritebackArgs(cgroup_id))
+def start_writeback(programs: BpfObject, cgroup_id: int, min_pages: int = 1) -> int:
+    return programs.program("writeback").run(WritebackArgs(cgroup_id, min_pages))
 
 
 def dirty_pages(cgroup: Cgroup) -> int:
@@ -50,6 +49,15 @@ def test_what_is_dirty_is_written_back(programs: BpfObject, cgroup: Cgroup, disk
         for _ in until():
             if dirty_pages(cgroup) < PAGES // 2:
                 break
+
+
+def test_where_few_pages_are_dirty_they_stay_so(programs: BpfObject, cgroup: Cgroup, disk: Path) -> None:
+    cgroup.write("memory.max", str(MAX_BYTES))
+    with flushers_asleep(), Charger(cgroup) as charger:
+        charger.dirty(disk / "file", PAGES)
+        assert start_writeback(programs, cgroup.cgroup_id, 2 * PAGES) == 0
+        time.sleep(A_WHILE_S)
+        assert dirty_pages(cgroup) >= PAGES // 2
 
 
 def test_a_cgroup_that_has_nothing_dirty_has_nothing_written(programs: BpfObject, cgroup: Cgroup) -> None:

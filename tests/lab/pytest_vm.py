@@ -2,10 +2,13 @@
 """The pytest plugin of the host: the tests of some rooms run in a VM, one for all of a kind, and are reported as if here.
 
 The guest's pytest runs the same node ids; each of its reports is replayed on the host. A lost VM makes the tests
-that have not ended yet errors; what the kernel complains of fails the test that was running.
+that have not ended yet errors; what the kernel complains of fails the test that was running. RECLAIMD_LAB_UNTIL, in
+seconds since 1970, is for machines that may be too slow: tests that have not begun by then are skipped.
 """
 
+import math
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
@@ -36,6 +39,7 @@ VM_ROOMS = {
 """The directories whose tests need our kernel, and what PID 1 is for them."""
 PACKAGE_ROOM = "tests/package/"
 NEEDS_DEBUG = "needs the debug kernel: make test-debug"
+NO_TIME_LEFT = "not begun by RECLAIMD_LAB_UNTIL"
 
 
 def needed_init(item: pytest.Item) -> Init | None:
@@ -65,12 +69,20 @@ def _kernel() -> KernelName:
         raise pytest.UsageError(f"RECLAIMD_LAB_KERNEL is {name}: it must be {allowed}") from None
 
 
+def _until_s() -> float:
+    text = os.environ.get("RECLAIMD_LAB_UNTIL") or "inf"
+    try:
+        return float(text)
+    except ValueError:
+        raise pytest.UsageError(f"RECLAIMD_LAB_UNTIL is {text}: it must be a number of seconds") from None
+
+
 class VmRunner:
     """Hands the tests of the VMs' rooms to the VM that each needs."""
 
     def __init__(self, config: pytest.Config) -> None:
-        kernel = _kernel()
-        self._sessions = {init: VmSession(config, kernel, init) for init in Init}
+        kernel, until_s = _kernel(), _until_s()
+        self._sessions = {init: VmSession(config, kernel, init, until_s) for init in Init}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which tests go to which VM, after all deselection."""
@@ -98,10 +110,13 @@ class VmRunner:
 class VmSession:
     """Runs the tests of one VM, which is up from the first of them to the last, and replays what comes of them."""
 
-    def __init__(self, config: pytest.Config, kernel: KernelName, init: Init) -> None:
+    def __init__(
+        self, config: pytest.Config, kernel: KernelName, init: Init, until_s: float = math.inf
+    ) -> None:
         self._config = config
         self._kernel = kernel
         self._init = init
+        self._until_s = until_s
         self._open = ExitStack()
         self._tests: GuestTests | None = None
         self._lost: LabError | None = None
@@ -116,9 +131,10 @@ class VmSession:
     def reports(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
         """What comes of a test; the VM is booted for the first one, and ended after the last."""
         if self._skipped(item):
-            path, line, _ = item.location
-            skip = (str(CHECKOUT / path), (line or 0) + 1, f"Skipped: {NEEDS_DEBUG}")
-            yield _report(item, Record(item.nodeid, "skipped", "setup"), skip)
+            yield _skip(item, NEEDS_DEBUG)
+        elif time.time() > self._until_s:
+            self.close()
+            yield _skip(item, NO_TIME_LEFT)
         elif self._lost:
             yield _report(item, Record(item.nodeid, "failed", "setup"), f"not run: {self._lost}")
         else:
@@ -163,6 +179,15 @@ class VmSession:
         arguments = [f"--tb={self._config.getoption('tbstyle')}", *(["-s"] if show_output else [])]
         tests.start(self._chosen, arguments)
         return tests
+
+
+def _skip(item: pytest.Item, why: str) -> pytest.TestReport:
+    path, line, _ = item.location
+    return _report(
+        item,
+        Record(item.nodeid, "skipped", "setup"),
+        (str(CHECKOUT / path), (line or 0) + 1, f"Skipped: {why}"),
+    )
 
 
 def _longrepr(record: Record) -> tuple[str, int, str] | TerminalRepr | None:

@@ -17,13 +17,14 @@ SAMPLE = CHECKOUT / "tests" / "lab" / "sample"
 class Session:
     """A pytest session of its own on one sample file."""
 
-    def __init__(self, sample: str, results: Path) -> None:
+    def __init__(self, sample: str, results: Path, **settings: str) -> None:
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={results}"]
-        environment = {name: value for name, value in os.environ.items() if name != "RECLAIMD_LAB_KERNEL"}
+        others = ("RECLAIMD_LAB_KERNEL", "RECLAIMD_LAB_UNTIL")
+        environment = {name: value for name, value in os.environ.items() if name not in others}
         done = subprocess.run(
             [*command, str(SAMPLE / sample)],
             cwd=CHECKOUT,
-            env=environment,
+            env=environment | settings,
             capture_output=True,
             text=True,
             check=False,
@@ -109,3 +110,10 @@ def test_test_that_loses_the_vm_is_an_error_with_the_console(crash: Session) -> 
 def test_tests_after_it_are_errors_that_say_so(crash: Session) -> None:
     assert crash.outcome("test_comes_after") == "error"
     assert "not run: the VM ended" in crash.text("test_comes_after")
+
+
+def test_tests_that_have_not_begun_in_time_are_skipped(tmp_path: Path) -> None:
+    late = Session("outcomes.py", tmp_path / "results.xml", RECLAIMD_LAB_UNTIL="1")
+    assert late.outcome("test_fails") == "skipped"
+    assert "not begun by RECLAIMD_LAB_UNTIL" in late.text("test_fails")
+    assert (late.status, len(late.cases)) == (0, 12)

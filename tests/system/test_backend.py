@@ -180,8 +180,9 @@ def test_charges_near_the_limit_are_delayed(backend: Backend, pressed: Cgroup) -
 def test_near_the_limit_there_are_no_huge_pages(backend: Backend, pressed: Cgroup) -> None:
     with Charger(pressed) as charger:
         charger.huge(8)
-        assert pressed.keyed("memory.stat")["anon_thp"] <= 9 * MIB
-    assert backend.stats()[pressed.cgroup_id].refusals >= 4
+        # Half of the way from 9 MiB to where delays are longest.
+        assert pressed.keyed("memory.stat")["anon_thp"] <= 10 * MIB
+    assert backend.stats()[pressed.cgroup_id].refusals >= 3
 
 
 @pytest.mark.bpf_only("write-back")

@@ -14,8 +14,9 @@ from tests.system.load import MIB
 pytestmark = pytest.mark.bpf_only("entries of the kernel's maps")
 
 CGROUPS = 1000
-#: After the first of them was made.
+#: After the first of them was made; a slow machine has four times as long as it takes to make them.
 GOVERNED_WITHIN_S = 5.0
+TIMES_AS_LONG = 4
 #: Of which one has to be in time: a host that does something else meanwhile says nothing of the daemon.
 ATTEMPTS = 3
 LOOK_EACH_S = 0.2
@@ -54,20 +55,22 @@ def test_a_thousand_new_cgroups_are_governed_in_time_and_leave_nothing_in_the_ma
     batch: Cgroup, start: StartDaemon, thousand: Callable[[], set[int]], record_property: Callable[..., None]
 ) -> None:
     start(POLICY)
-    took_s: list[float] = []
-    while len(took_s) < ATTEMPTS and min(took_s, default=GOVERNED_WITHIN_S) >= GOVERNED_WITHIN_S:
+    in_time = False
+    for _ in range(ATTEMPTS):
         started_s = time.monotonic()
         ids = thousand()
         made_s = time.monotonic() - started_s
         governed_s = _seconds_until_maps_hold(ids, MAPS)
-        took_s.append(made_s + governed_s)
         _remove_all(batch)
         forgotten_s = _seconds_until_maps_hold(set(), ALL_MAPS)
         print(
             f"made in {made_s:.2f} s, governed {governed_s:.2f} s later; forgotten within {forgotten_s:.2f} s"
         )
-    record_property("governed_after_s", min(took_s))
-    assert min(took_s) < GOVERNED_WITHIN_S
+        in_time = made_s + governed_s < max(GOVERNED_WITHIN_S, TIMES_AS_LONG * made_s)
+        if in_time:
+            record_property("governed_after_s", made_s + governed_s)
+            break
+    assert in_time
 
 
 def _seconds_until_maps_hold(ids: set[int], names: tuple[str, ...]) -> float:

@@ -108,8 +108,8 @@ class Counters:
         held_back: times that passes were put off because a second's rate or CPU time was used up.
         delays: charges that back-pressure answered with a delay.
         delay_us: the sum of those delays.
-        refusals: charges that back-pressure refused, for huge pages and readahead, which tasks can do without.
-        write_backs: how often the kernel was told to look at what is dirty.
+        refusals: charges that back-pressure refused, which tasks can do without.
+        write_backs: how often the kernel was told to write back what is dirty.
         throttles: charges that were delayed for the sake of a protected cgroup.
         throttle_ms: the sum of those delays.
         protections: times that protection began.

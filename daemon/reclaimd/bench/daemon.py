@@ -33,14 +33,14 @@ class DaemonError(ReclaimdError):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the daemon counted for some cgroups; *cpu_s* is the CPU time of the kernel's workers."""
+    """What the daemon counted for some cgroups; *worker_cpu_s* is the CPU time of the kernel's workers."""
 
     episodes: int = 0
     passes: int = 0
     pages_reclaimed: int = 0
     delays: int = 0
     delay_s: float = 0.0
-    cpu_s: float = 0.0
+    worker_cpu_s: float = 0.0
 
 
 def totals(series: Sequence[exposition.Series], cgroups: Sequence[str]) -> Totals:
@@ -55,7 +55,7 @@ def totals(series: Sequence[exposition.Series], cgroups: Sequence[str]) -> Total
         pages_reclaimed=int(counted("reclaimed_bytes")) // PAGE_BYTES,
         delays=int(counted("delays")),
         delay_s=counted("delay_seconds"),
-        cpu_s=counted("reclaim_cpu_seconds"),
+        worker_cpu_s=counted("reclaim_cpu_seconds"),
     )
 
 

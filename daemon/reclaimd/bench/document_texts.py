@@ -23,8 +23,8 @@ MODES = """
   second.
 * **damon**: a DAMOS pageout scheme for the cgroup's pages, whose quota is nothing once the cgroup is down to stop.
 * **reclaimd-no-back-pressure**, **reclaimd**: the daemon, without and with back-pressure from 87.5 % on. The CPU time is
-  the daemon's and that of the kernel's workers, which the cgroup is charged for: what a run took in all is the cgroup's CPU
-  time here, and the sum of both columns with the loops.
+  the daemon's and that of the kernel's workers. The cgroup is charged for the workers' part: what a run took in all is the
+  cgroup's CPU time and the daemon's here, and the sum of both columns with the loops.
 
 ## Workloads
 

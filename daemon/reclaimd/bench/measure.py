@@ -66,7 +66,6 @@ def timeline(samples: Sequence[tuple[int, int]], timings: Timings) -> tuple[Samp
 def _run(case: Case, timings: Timings, bill: Bill, counted: readings.Readings) -> Run:
     kernel, daemon = asdict(counted), asdict(bill.totals)
     cgroup_cpu_us = kernel.pop("cgroup_cpu_us")
-    del daemon["cpu_s"]
     return Run(
         mode=case.mode,
         workload=case.workload.kind,

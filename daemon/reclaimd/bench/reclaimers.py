@@ -89,7 +89,7 @@ class Governed:
         """Return the CPU time of both; the daemon's is read first, as scraping it costs some."""
         daemon_s = process_cpu_s(self.daemon.pid)
         counted = self.daemon.totals(self.cgroups)
-        return Bill(daemon_s + counted.cpu_s, counted)
+        return Bill(daemon_s + counted.worker_cpu_s, counted)
 
 
 @dataclass(frozen=True, slots=True)

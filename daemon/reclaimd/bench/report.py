@@ -16,7 +16,8 @@ class Run:
     Latencies are those of single operations of the workload, and of its neighbour where it has one. They are None
     where there are none, or where the workload was killed before it could tell them. reclaim_cpu_s is the CPU time
     of whoever reclaimed apart from the workload's own tasks, None where nobody did; cgroup_cpu_s is what the
-    workload's cgroups are charged for. Episodes, passes, pages reclaimed and delays are the daemon's count.
+    workload's cgroups are charged for. Episodes, passes, pages reclaimed and delays are the daemon's count;
+    worker_cpu_s is the part of reclaim_cpu_s that the kernel's workers took for it.
     """
 
     mode: Mode
@@ -44,6 +45,7 @@ class Run:
     pages_reclaimed: int
     delays: int
     delay_s: float
+    worker_cpu_s: float
     ops_per_s: float | None = None
     ops_p50_us: float | None = None
     ops_p99_us: float | None = None

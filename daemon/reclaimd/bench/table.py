@@ -40,6 +40,7 @@ BENCH_MEASURES: tuple[Measure, ...] = (
     ("neighbour p99.9 us", 0, lambda run: run.neighbour_p999_us),
     ("cgroup CPU s", 2, lambda run: run.cgroup_cpu_s),
     ("reclaim CPU s", 3, lambda run: run.reclaim_cpu_s),
+    ("workers' part", 3, lambda run: run.worker_cpu_s or None),
     ("refaults", 0, lambda run: run.refaults_anon + run.refaults_file),
 )
 """Of the benchmark's."""

@@ -172,7 +172,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     _counter(
         "reclaimd_write_backs",
-        "How often the kernel was told to look at what the cgroup has dirty, so as to write it back before it is reclaimed.",
+        "How often the kernel was told to write back what the cgroup has dirty, so that it can be reclaimed.",
         lambda c: c.write_backs,
         _reclaim,
     ),
@@ -190,7 +190,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     _counter(
         "reclaimd_refusals",
-        "Charges that back-pressure refused, for huge pages and readahead, which tasks can do without.",
+        "Charges that back-pressure refused: of huge pages, readahead, and pages in advance, which tasks can do without.",
         lambda c: c.refusals,
         _back_pressure,
     ),

@@ -44,6 +44,8 @@ from reclaimd.service.signals import RELOAD_SIGNAL, STOP_SIGNALS, SignalFd
 MAX_APPLY_ATTEMPTS = 5
 #: After so long what the kernel has refused is tried again: what stood in the way may have gone.
 RETRY_S = 10.0
+#: Episodes may end by the hundred a second: they are taken so often at most, together, as each turn takes CPU time.
+EVENTS_PAUSE_S = 0.5
 
 MS_PER_S = 1_000
 
@@ -137,6 +139,7 @@ class Daemon:
         self.history = History()
         self._episodes = 0
         self._retry_at_s: float | None = None
+        self._events_at_s = 0.0
         self._incidents = Incidents()
         with ExitStack() as opened:
             self._heartbeat = opened.enter_context(closing(Heartbeat()))
@@ -217,13 +220,16 @@ class Daemon:
 
     def _wait(self, signals: SignalFd, control: ControlServer) -> None:
         poll = select.poll()
-        own = (
-            *(signals.fileno(), self._heartbeat.fileno(), self._server.fileno(), control.fileno()),
-            *self._resolver.pollables(),
-        )
-        for fd in (*own, *self._ledger.pollables()):
+        fds = [signals.fileno(), self._heartbeat.fileno(), self._server.fileno(), control.fileno()]
+        fds += self._resolver.pollables()
+        own_waits_s = [self._manager.wait_s(), self._log.wait_s(), self._retry_in_s()]
+        pause_s = self._events_at_s - time.monotonic()
+        if pause_s > 0:
+            own_waits_s.append(pause_s)
+        else:
+            fds += self._ledger.pollables()
+        for fd in fds:
             poll.register(fd, select.POLLIN)
-        own_waits_s = (self._manager.wait_s(), self._log.wait_s(), self._retry_in_s())
         waits_s = [wait for wait in own_waits_s if wait is not None]
         poll.poll(math.ceil(min(waits_s) * MS_PER_S) if waits_s else None)
 
@@ -246,6 +252,8 @@ class Daemon:
     def _take_events(self) -> bool:
         """Log what the backend tells of; return whether a cgroup has gone."""
         events = self._ledger.take_events()
+        if events:
+            self._events_at_s = time.monotonic() + EVENTS_PAUSE_S
         for event in events:
             if isinstance(event, CgroupGone):
                 continue

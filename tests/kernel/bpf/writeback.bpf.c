@@ -2,12 +2,14 @@
 /* Write-back of a cgroup's dirty pages, started on behalf of user space. */
 #include "common.bpf.h"
 
-extern void bpf_mem_cgroup_start_writeback(struct mem_cgroup *memcg) __ksym;
+extern void bpf_mem_cgroup_start_writeback(struct mem_cgroup *memcg,
+					   unsigned long min_pages) __ksym;
 
 #define ENOENT 2
 
 struct writeback_args {
 	__u64 cgroup_id;
+	__u64 min_pages;
 };
 
 SEC("syscall")
@@ -17,7 +19,7 @@ int writeback(struct writeback_args *args)
 
 	if (!memcg)
 		return -ENOENT;
-	bpf_mem_cgroup_start_writeback(memcg);
+	bpf_mem_cgroup_start_writeback(memcg, args->min_pages);
 	bpf_put_mem_cgroup(memcg);
 	return 0;
 }

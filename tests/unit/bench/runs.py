@@ -36,6 +36,7 @@ def good_run(case: Case) -> Run:
         pages_reclaimed=20_000 if governed else 0,
         delays=20 if governed else 0,
         delay_s=0.5 if governed else 0.0,
+        worker_cpu_s=0.4 if governed else 0.0,
         ops_per_s=25_000.0,
         ops_p50_us=0.5,
         ops_p99_us=100.0,

@@ -25,7 +25,7 @@ SCRAPE = [
 
 def test_a_cgroup_s_counters_are_picked_out_of_a_scrape() -> None:
     assert totals(SCRAPE, ["/demo/run"]) == Totals(
-        episodes=32, passes=95, pages_reclaimed=20_000, delays=7, delay_s=0.5, cpu_s=0.25
+        episodes=32, passes=95, pages_reclaimed=20_000, delays=7, delay_s=0.5, worker_cpu_s=0.25
     )
 
 

@@ -210,7 +210,7 @@ def _done(shown: Reply, counters: Reply) -> Iterator[tuple[str, str]]:
     if counters["delays"]:
         yield "delays", f"{counters['delays']}, of {counters['delay_ms']}ms together"
     if counters["refusals"]:
-        yield "refused", f"{counters['refusals']} charges, for huge pages and readahead"
+        yield "refused", f"{counters['refusals']} charges that tasks can do without"
     if counters["throttles"]:
         yield "throttled", f"{counters['throttles']} times, for {counters['throttle_ms']}ms together"
     if counters["protections"]:

@@ -145,7 +145,7 @@ def test_show_tells_of_rule_counts_and_events(run: Run) -> None:
         assert told["episodes"] == "usage 2"
         assert told["delays"] == "5, of 60ms together"
         assert told["write-back"] == "asked for 3 times"
-        assert told["refused"] == "7 charges, for huge pages and readahead"
+        assert told["refused"] == "7 charges that tasks can do without"
         assert "held back" in told
         assert ended.out[-1].endswith(
             " /batch/a: reclaimed 2MiB in 3 passes and 10.0ms, from 24MiB to 22MiB; started for usage, ended for usage"
