@@ -2,6 +2,7 @@
 """The engine with many cgroups: protection of one at the cost of another, episodes side by side, removals."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,17 +174,18 @@ def test_protection_and_its_throttle_go_on_for_a_time_and_then_end(
     assert lasted_s >= FOR_MS / MS_PER_S
 
 
-def test_64_episodes_make_progress_together(backend: Backend, batch: Cgroup, disk: Path) -> None:
+def test_64_episodes_make_progress_together(backend: Backend, batch: Cgroup) -> None:
     leaves = [batch.child(f"leaf{number}") for number in range(64)]
-    for number, leaf in enumerate(leaves):
-        with Charger(leaf) as charger:
-            charger.file(disk / f"file{number}", 4 * MIB_PAGES)
     backend.apply(
         [rule(leaf, replace(between(FAR_MIB, 0.1), pass_pages=SWAP_CLUSTER_MAX)) for leaf in leaves]
     )
-    for leaf in leaves:
-        backend.reclaim(leaf.cgroup_id, 3 * MIB_PAGES)
-    ended = wait_for_ended(backend, len(leaves))
+    with ExitStack() as chargers:
+        # Clean pages of files would be gone before the next request.
+        for leaf in leaves:
+            chargers.enter_context(Charger(leaf)).anon(4 * MIB_PAGES)
+        for leaf in leaves:
+            backend.reclaim(leaf.cgroup_id, 3 * MIB_PAGES)
+        ended = wait_for_ended(backend, len(leaves))
     assert {event.cgroup_id for event in ended} == {leaf.cgroup_id for leaf in leaves}
     assert {event.reason for event in ended} == {StopReason.RECLAIMED}
     first_ended_ns = min(event.ended_ns for event in ended)
