@@ -18,7 +18,6 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#define USEC_PER_SEC 1000000ULL
 #define USEC_PER_MSEC 1000ULL
 #define CLOCK_MONOTONIC 1
 /* MEMCG_CHARGE_BATCH (mm/memcontrol.c). */
@@ -106,22 +105,23 @@ static __noinline void start_if_due(__u64 cgroup_id, struct reclaimd_rule *rule,
  * Dirty pages can be reclaimed only once they are clean, and the kernel learns of them every
  * two seconds: in less, a cgroup can fill up with them. So write-back is started in time.
  */
-static __always_inline bool is_write_back_due(const struct reclaimd_rule *rule,
-					      const struct reclaimd_state *state,
-					      __u64 usage_pages)
+static __always_inline bool wants_write_back(const struct reclaimd_rule *rule, __u64 usage_pages)
 {
 	return can_write_back() && !(rule->flags & RECLAIMD_MONITOR) && rule->write_back_pages &&
-	       usage_pages >= rule->write_back_pages &&
-	       bpf_ktime_get_ns() - state->wrote_back_ns >= WRITE_BACK_PAUSE_NS;
+	       usage_pages >= rule->write_back_pages;
+}
+
+static __always_inline bool is_write_back_due(const struct reclaimd_state *state)
+{
+	return bpf_ktime_get_ns() - state->wrote_back_ns >= WRITE_BACK_PAUSE_NS;
 }
 
 /* Have the work start it; an episode's does anyway. */
-static __noinline void have_written_back(__u64 cgroup_id, struct reclaimd_rule *rule,
-					 __u64 usage_pages)
+static __noinline void have_written_back(__u64 cgroup_id)
 {
 	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &cgroup_id);
 
-	if (state && state->phase == RECLAIMD_IDLE && is_write_back_due(rule, state, usage_pages) &&
+	if (state && state->phase == RECLAIMD_IDLE && is_write_back_due(state) &&
 	    bpf_wq_start(&state->work, 0))
 		__sync_fetch_and_add(&state->counters.start_failures, 1);
 }
@@ -245,7 +245,8 @@ static __noinline __u64 charged_by_rule(__u64 cgroup_id, struct reclaimd_rule *r
 	if (rule->flags & RECLAIMD_TIMED)
 		keep_ticking(state);
 	start_if_due(cgroup_id, rule, state, usage_pages);
-	delay_us = max_u64(back_pressure_us(rule, state, usage_pages, nr_pages), throttle_us(rule, state));
+	delay_us = max_u64(back_pressure_us(rule, state, usage_pages, nr_pages),
+			   throttle_us(rule, state));
 	return rule->flags & RECLAIMD_MONITOR ? 0 : delay_us;
 }
 
@@ -264,8 +265,8 @@ unsigned int BPF_PROG(reclaimd_charged, struct mem_cgroup *memcg, unsigned int n
 		if (rule)
 			governed = true;
 		usage_pages = memcg_usage_pages(memcg);
-		if (rule && rule->write_back_pages && usage_pages >= rule->write_back_pages)
-			have_written_back(id, rule, usage_pages);
+		if (rule && wants_write_back(rule, usage_pages))
+			have_written_back(id);
 		if (rule && usage_pages >= rule->wake_pages)
 			delay_us = max_u64(delay_us, charged_by_rule(id, rule, usage_pages, nr_pages));
 		memcg = memcg_parent(memcg);
@@ -313,12 +314,14 @@ bool BPF_PROG(reclaimd_refuse, struct mem_cgroup *memcg, unsigned int nr_pages)
 	int level;
 
 	bpf_for(level, 0, RECLAIMD_MAX_DEPTH) {
-		__u64 id = memcg_id(memcg), usage_pages = memcg_usage_pages(memcg);
+		__u64 id = memcg_id(memcg), usage_pages;
 		struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &id);
 
-		if (rule && rule->delay_start_pages &&
-		    usage_pages + nr_pages > rule->delay_start_pages)
-			refused |= refused_by_rule(id, rule, usage_pages, nr_pages);
+		if (rule && rule->delay_start_pages) {
+			usage_pages = memcg_usage_pages(memcg);
+			if (usage_pages + nr_pages > rule->delay_start_pages)
+				refused |= refused_by_rule(id, rule, usage_pages, nr_pages);
+		}
 		memcg = memcg_parent(memcg);
 		if (!memcg)
 			break;
@@ -468,12 +471,13 @@ static __always_inline void write_back(__u64 id, struct mem_cgroup *memcg)
 {
 	struct reclaimd_rule *rule = bpf_map_lookup_elem(&rules, &id);
 	struct reclaimd_state *state = bpf_map_lookup_elem(&states, &id);
+	__u64 usage_pages = memcg_usage_pages(memcg);
 
-	if (!rule || !state || !is_write_back_due(rule, state, memcg_usage_pages(memcg)))
+	if (!rule || !state || !wants_write_back(rule, usage_pages) || !is_write_back_due(state))
 		return;
 	state->wrote_back_ns = bpf_ktime_get_ns();
 	state->counters.write_backs++;
-	bpf_mem_cgroup_start_writeback(memcg, memcg_usage_pages(memcg) / DIRTY_SHARE);
+	bpf_mem_cgroup_start_writeback(memcg, usage_pages / DIRTY_SHARE);
 }
 
 /* Have the work run again when that is of use. */

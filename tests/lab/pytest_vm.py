@@ -6,7 +6,6 @@ that have not ended yet errors; what the kernel complains of fails the test that
 seconds since 1970, is for machines that may be too slow: tests that have not begun by then are skipped.
 """
 
-import math
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -110,9 +109,7 @@ class VmRunner:
 class VmSession:
     """Runs the tests of one VM, which is up from the first of them to the last, and replays what comes of them."""
 
-    def __init__(
-        self, config: pytest.Config, kernel: KernelName, init: Init, until_s: float = math.inf
-    ) -> None:
+    def __init__(self, config: pytest.Config, kernel: KernelName, init: Init, until_s: float) -> None:
         self._config = config
         self._kernel = kernel
         self._init = init

@@ -7,6 +7,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+/* uapi/asm-generic/errno-base.h */
+#define ENOENT 2
+
 char _license[] SEC("license") = "GPL";
 
 /* What user space knows a cgroup by: its directory's inode number. */

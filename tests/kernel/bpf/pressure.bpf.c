@@ -4,8 +4,6 @@
 
 extern void bpf_cgroup_flush_psi(struct cgroup *cgrp) __ksym;
 
-#define ENOENT 2
-
 /* BTF knows total[][NR_PSI_STATES - 1] as one row. */
 #define MEMORY_SOME (PSI_AVGS * (NR_PSI_STATES - 1) + PSI_MEM_SOME)
 

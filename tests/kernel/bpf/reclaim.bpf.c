@@ -11,7 +11,6 @@ extern long bpf_try_to_free_mem_cgroup_pages(struct mem_cgroup *memcg, unsigned 
 	((1U << ___GFP_DIRECT_RECLAIM_BIT) | (1U << ___GFP_KSWAPD_RECLAIM_BIT) | \
 	 (1U << ___GFP_IO_BIT) | (1U << ___GFP_FS_BIT))
 
-#define ENOENT 2
 #define EBUSY 16
 
 struct reclaim_args {

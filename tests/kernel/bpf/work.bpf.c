@@ -2,8 +2,6 @@
 /* A work item, and the CPU that it runs on. */
 #include "common.bpf.h"
 
-#define ENOENT 2
-
 struct work {
 	struct bpf_wq wq;
 };

@@ -5,8 +5,6 @@
 extern void bpf_mem_cgroup_start_writeback(struct mem_cgroup *memcg,
 					   unsigned long min_pages) __ksym;
 
-#define ENOENT 2
-
 struct writeback_args {
 	__u64 cgroup_id;
 	__u64 min_pages;
