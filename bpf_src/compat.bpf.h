@@ -68,6 +68,14 @@ static __always_inline __u32 delay_of(__u64 delay_us)
 	return delay;
 }
 
+/* Whether the current task is to be held up on its way back to user space. */
+static __always_inline bool owes_delay(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return bpf_core_field_exists(task->memcg_bpf_delay_us) && task->memcg_bpf_delay_us;
+}
+
 /* enum bpf_wq_flags of kernels that can run work on another CPU than the one that queued it. */
 enum bpf_wq_flags___unbound {
 	BPF_F_WQ_UNBOUND___unbound = 1U << 0,

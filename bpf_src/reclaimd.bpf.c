@@ -294,9 +294,9 @@ static __noinline bool refused_by_rule(__u64 cgroup_id, struct reclaimd_rule *ru
 	if (!state)
 		return false;
 	if (nr_pages < CHARGE_BATCH_PAGES)
-		refused = state->idle_passes;
+		refused = state->idle_passes || owes_delay();
 	else if (nr_pages == CHARGE_BATCH_PAGES)
-		refused = usage_pages + nr_pages > rule->delay_full_pages;
+		refused = usage_pages + nr_pages > rule->delay_full_pages || owes_delay();
 	else
 		refused = usage_pages + nr_pages > middle_pages ||
 			  bpf_ktime_get_ns() < state->turns_end_ns;
