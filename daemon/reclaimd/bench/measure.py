@@ -46,9 +46,8 @@ def measure(setup: Setup, case: Case) -> Measurement:
         fresh_cgroups(targets, case.workload),
         reclaiming(case.mode, targets, setup) as reclaimer,
     ):
-        before = reclaimer.bill()
         timings, samples = work_on_clean_disk(setup, case.workload, directories)
-        bill = reclaimer.bill().since(before)
+        bill = reclaimer.bill()
         counted = readings.read_all(directories)
     return Measurement(_run(case, timings, bill, counted), timeline(samples, timings))
 

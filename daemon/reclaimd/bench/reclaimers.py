@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from reclaimd.bench import damon, oomd
 from reclaimd.bench.cpu_clock import process_cpu_s
@@ -45,18 +45,12 @@ class Bill:
     cpu_s: float | None = None
     totals: Totals = field(default_factory=Totals)
 
-    def since(self, before: "Bill") -> "Bill":
-        """Return what was added after *before*."""
-        if self.cpu_s is None or before.cpu_s is None:
-            return self
-        return Bill(self.cpu_s - before.cpu_s, self.totals)
-
 
 class Reclaimer(Protocol):
     """Somebody at work on the cgroups of a run."""
 
     def bill(self) -> Bill:
-        """Return the cost so far."""
+        """Return the cost since it was ready."""
 
 
 class Nobody:
@@ -69,25 +63,32 @@ class Nobody:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process that reclaims."""
+    """A process that reclaims, and the CPU time that it had taken to get ready."""
 
     pid: int
+    ready_s: float
+
+    @classmethod
+    def ready(cls, pid: int) -> Self:
+        """Return the process of this id: what it takes from now on is for reclaim."""
+        return cls(pid, process_cpu_s(pid))
 
     def bill(self) -> Bill:
         """Return its CPU time: of what it does besides reclaim, such as polling, too."""
-        return Bill(process_cpu_s(self.pid))
+        return Bill(process_cpu_s(self.pid) - self.ready_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Governed:
-    """The daemon and the kernel's workers."""
+    """The daemon and the kernel's workers, for cgroups from which nothing was reclaimed before."""
 
     daemon: Daemon
+    process: Process
     cgroups: Sequence[str]
 
     def bill(self) -> Bill:
         """Return the CPU time of both; the daemon's is read first, as scraping it costs some."""
-        daemon_s = process_cpu_s(self.daemon.pid)
+        daemon_s = self.process.bill().cpu_s or 0
         counted = self.daemon.totals(self.cgroups)
         return Bill(daemon_s + counted.worker_cpu_s, counted)
 
@@ -162,7 +163,7 @@ def _loop(targets: Sequence[Target], setup: Setup, *, interval_us: int) -> Itera
         try:
             if not process.stdout.readline():  # its heading: from now on it polls
                 raise subprocess.CalledProcessError(process.wait(), command)
-            yield Process(process.pid)
+            yield Process.ready(process.pid)
             if process.poll() is not None:
                 raise subprocess.CalledProcessError(process.returncode, command)
         finally:
@@ -173,7 +174,7 @@ def _loop(targets: Sequence[Target], setup: Setup, *, interval_us: int) -> Itera
 def _oomd(targets: Sequence[Target], setup: Setup) -> Iterator[Reclaimer]:
     bounds = (targets[0].stop_bytes, targets[0].start_bytes)
     with oomd.running(setup.root, [target.cgroup for target in targets], *bounds) as pid:
-        yield Process(pid)
+        yield Process.ready(pid)
 
 
 @contextmanager
@@ -181,7 +182,7 @@ def _damon(targets: Sequence[Target], _setup: Setup) -> Iterator[Reclaimer]:
     if len(targets) > 1:
         raise UnavailableError("a quota's goal is one cgroup's usage, and this workload has several")
     with damon.running(targets[0].cgroup, targets[0].stop_bytes) as pid:
-        yield Process(pid)
+        yield Process.ready(pid)
 
 
 @contextmanager
@@ -189,7 +190,7 @@ def _governed(targets: Sequence[Target], setup: Setup) -> Iterator[Reclaimer]:
     cgroups, daemon = [target.cgroup for target in targets], setup.governor()
     daemon.wait_until_in_force(cgroups)
     daemon.wait_until_idle()
-    yield Governed(daemon, cgroups)
+    yield Governed(daemon, Process.ready(daemon.pid), cgroups)
 
 
 _RECLAIMERS: Mapping[Mode, Callable[[Sequence[Target], Setup], AbstractContextManager[Reclaimer]]] = {
