@@ -518,6 +518,7 @@ static int do_work(void *map, int *key, void *value)
 	__u64 id = *(__u64 *)key;
 	struct mem_cgroup *memcg;
 	struct cgroup *cgrp;
+	__u64 next;
 
 	if (!bpf_map_lookup_elem(&rules, &id)) {
 		abandon(id, RECLAIMD_RULE_REMOVED);
@@ -531,9 +532,10 @@ static int do_work(void *map, int *key, void *value)
 	}
 	memcg = bpf_get_mem_cgroup(&cgrp->self);
 	if (memcg) {
-		write_back(id, memcg);
 		tick(id, memcg, cgrp);
-		arrange_next(id, continue_episode(id, memcg));
+		next = continue_episode(id, memcg);
+		write_back(id, memcg);
+		arrange_next(id, next);
 		bpf_put_mem_cgroup(memcg);
 	} else {
 		abandon(id, RECLAIMD_GONE);
