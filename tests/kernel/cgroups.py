@@ -137,6 +137,10 @@ class Charger:
         """Read that many pages of a file."""
         self.ask(f"read {path} {pages}")
 
+    def ahead(self, path: Path, pages: int) -> float:
+        """Have that many pages of a file read ahead; the seconds until that was on its way."""
+        return self.ask(f"ahead {path} {pages}") / 1e9
+
     def free(self) -> None:
         """Unmap all its anonymous pages."""
         self.ask("free")
@@ -150,6 +154,11 @@ class Charger:
         """Give it a command, whose answer nobody waits for."""
         assert self._process.stdin
         self._process.stdin.write(f"{command}\n")
+
+    def has_answered(self) -> bool:
+        """Whether it has done what it was told."""
+        assert self._process.stdout
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
 
     def __enter__(self) -> Self:
         return self

@@ -12,11 +12,13 @@
  *	file PATH PAGES		write a file of that many pages, to the disk
  *	dirty PATH PAGES	write one, and leave it to the kernel when it comes to the disk
  *	read PATH PAGES		read that many pages of a file
+ *	ahead PATH PAGES	have them read ahead
  *	sink			open a UDP socket on the loopback that nobody reads from
  * The answer is the nanoseconds it took; for sink it is the port.
  */
 #include <arpa/inet.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -132,6 +134,15 @@ static void read_file(const char *path, size_t pages)
 	close(fd);
 }
 
+static void read_ahead(const char *path, size_t pages)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || (errno = posix_fadvise(fd, 0, pages * page_bytes, POSIX_FADV_WILLNEED)))
+		err(1, "%s", path);
+	close(fd);
+}
+
 static int sink(void)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -166,6 +177,8 @@ static long long obey(char *line)
 		file(path, pages, 0);
 	else if (sscanf(line, "read %4095s %zu", path, &pages) == 2)
 		read_file(path, pages);
+	else if (sscanf(line, "ahead %4095s %zu", path, &pages) == 2)
+		read_ahead(path, pages);
 	else if (!strcmp(line, "sink\n"))
 		return sink();
 	else

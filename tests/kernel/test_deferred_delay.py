@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""MEMCG_BPF_DELAY_DEFER: delays for charges that may not sleep, an extension of the interface."""
+"""MEMCG_BPF_DELAY_DEFER: delays for charges that may not sleep, or had better not: an extension of the interface."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.kernel.cgroups import Cgroup, Charger
+from tests.kernel.cgroups import CHARGE_BATCH_PAGES, PAGE_BYTES, Cgroup, Charger, until
 from tests.kernel.delay_flags import delay_flag
-from tests.kernel.hooks import Hooks
+from tests.kernel.hooks import Hook, Hooks
 
 DELAY_MS = 300
 DELAY_S = DELAY_MS / 1000
+LONGEST_MS = 2000
+FILE_PAGES = 8 * CHARGE_BATCH_PAGES
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,44 @@ def test_a_charge_that_may_sleep_is_delayed_as_without_the_flag(
         assert DELAY_S <= charger.anon(64) < 10
 
 
+@pytest.fixture
+def uncached(disk: Path) -> Path:
+    """A file of FILE_PAGES pages, none of them in the page cache."""
+    path = disk / "uncached"
+    path.write_bytes(bytes(FILE_PAGES * PAGE_BYTES))
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("1")
+    return path
+
+
+def test_readahead_is_delayed_once_for_all_its_charges(
+    hooks: Hooks, cgroup: Cgroup, defer: int, uncached: Path
+) -> None:
+    hooks.configure("delayed_cgroup_id", cgroup.cgroup_id)
+    hooks.configure("delay_ms", DELAY_MS | defer)
+    with hooks.attached("first", cgroup), Charger(cgroup) as charger:
+        hooks.forget()
+        took_s = charger.ahead(uncached, FILE_PAGES)
+        assert hooks.calls(Hook.CHARGED, cgroup) >= FILE_PAGES / CHARGE_BATCH_PAGES
+        assert DELAY_S <= took_s < FILE_PAGES / CHARGE_BATCH_PAGES * DELAY_S
+
+
+def test_what_is_read_ahead_is_not_locked_during_its_delay(
+    hooks: Hooks, cgroup: Cgroup, defer: int, uncached: Path
+) -> None:
+    hooks.configure("delayed_cgroup_id", cgroup.cgroup_id)
+    hooks.configure("delay_ms", LONGEST_MS | defer)
+    with hooks.attached("first", cgroup), Charger(cgroup) as charger:
+        hooks.forget()
+        charger.tell(f"ahead {uncached} {FILE_PAGES}")
+        for _ in until():
+            if hooks.calls(Hook.CHARGED, cgroup) > 1:
+                break
+        # Whoever reads waits for pages that are locked.
+        uncached.read_bytes()
+        assert not charger.has_answered()
+
+
 def test_a_deferred_delay_is_a_memory_stall(hooks: Hooks, cgroup: Cgroup, defer: int) -> None:
     def stalled_us() -> int:
         return int(cgroup.read("memory.pressure").split("total=")[1].split()[0])
@@ -62,7 +103,7 @@ def test_a_deferred_delay_is_a_memory_stall(hooks: Hooks, cgroup: Cgroup, defer:
 
 def test_a_deferred_delay_ends_with_a_fatal_signal(hooks: Hooks, cgroup: Cgroup, defer: int) -> None:
     hooks.configure("delayed_cgroup_id", cgroup.cgroup_id)
-    hooks.configure("delay_ms", 2000 | defer)
+    hooks.configure("delay_ms", LONGEST_MS | defer)
     with hooks.attached("first", cgroup), Charger(cgroup) as charger:
         charger.tell("huge 4")
     # Leaving the charger kills it and waits until its cgroup is empty.

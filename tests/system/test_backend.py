@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The bpf backend by itself: rules replaced, attachments moved, failures undone."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -183,6 +184,21 @@ def test_near_the_limit_there_are_no_huge_pages(backend: Backend, pressed: Cgrou
         # Half of the way from 9 MiB to where delays are longest.
         assert pressed.keyed("memory.stat")["anon_thp"] <= 10 * MIB
     assert backend.stats()[pressed.cgroup_id].refusals >= 3
+
+
+@pytest.mark.bpf_only("refusals of charges")
+def test_readahead_ends_where_its_task_is_to_be_held_up(backend: Backend, batch: Cgroup, disk: Path) -> None:
+    leaf = batch.child("leaf")
+    pressure = BackPressure(start_pages=3 * MIB_PAGES, full_pages=5 * MIB_PAGES, max_delay_ms=20)
+    # Nothing is reclaimed, so what is there is what was read.
+    backend.apply([_rule(leaf, 64, 60, back_pressure=pressure)])
+    (disk / "ahead").write_bytes(bytes(16 * MIB))
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("1")
+    with Charger(leaf) as charger:
+        charger.ahead(disk / "ahead", 16 * MIB_PAGES)
+        assert 3 * MIB_PAGES <= leaf.usage_pages < 5 * MIB_PAGES
+    assert backend.stats()[leaf.cgroup_id].refusals
 
 
 @pytest.mark.bpf_only("write-back")
