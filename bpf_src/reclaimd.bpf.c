@@ -280,7 +280,8 @@ unsigned int BPF_PROG(reclaimd_charged, struct mem_cgroup *memcg, unsigned int n
 
 /*
  * Whether a rule has a charge refused. Readahead locks as many pages as it likes before they
- * are read, which until then nobody can reclaim: it has to end where passes bring nothing.
+ * are read, which until then nobody can reclaim: it has to end where passes bring nothing,
+ * and where its task is to be held up for it already, or delays would add up in one go.
  * Near the limit the stocks that tasks fill take all that is left, and so do a few huge
  * pages: there are none either while others wait for their turn.
  */
@@ -293,13 +294,13 @@ static __noinline bool refused_by_rule(__u64 cgroup_id, struct reclaimd_rule *ru
 
 	if (!state)
 		return false;
-	if (nr_pages < CHARGE_BATCH_PAGES)
-		refused = state->idle_passes || owes_delay();
+	if (nr_pages > CHARGE_BATCH_PAGES)
+		refused = usage_pages + nr_pages > middle_pages ||
+			  bpf_ktime_get_ns() < state->turns_end_ns;
 	else if (nr_pages == CHARGE_BATCH_PAGES)
 		refused = usage_pages + nr_pages > rule->delay_full_pages || owes_delay();
 	else
-		refused = usage_pages + nr_pages > middle_pages ||
-			  bpf_ktime_get_ns() < state->turns_end_ns;
+		refused = state->idle_passes || owes_delay();
 	if (!refused)
 		return false;
 	__sync_fetch_and_add(&state->counters.refusals, 1);
