@@ -73,9 +73,13 @@ class Process:
         """Return the process of this id: what it takes from now on is for reclaim."""
         return cls(pid, process_cpu_s(pid))
 
+    def spent_s(self) -> float:
+        """Return its CPU time since: of what it does besides reclaim, such as polling, too."""
+        return process_cpu_s(self.pid) - self.ready_s
+
     def bill(self) -> Bill:
-        """Return its CPU time: of what it does besides reclaim, such as polling, too."""
-        return Bill(process_cpu_s(self.pid) - self.ready_s)
+        """Return its CPU time."""
+        return Bill(self.spent_s())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Governed:
 
     def bill(self) -> Bill:
         """Return the CPU time of both; the daemon's is read first, as scraping it costs some."""
-        daemon_s = self.process.bill().cpu_s or 0
+        daemon_s = self.process.spent_s()
         counted = self.daemon.totals(self.cgroups)
         return Bill(daemon_s + counted.worker_cpu_s, counted)
 
