@@ -178,6 +178,14 @@ class Charger:
         return int(line)
 
 
+def uncached_file(path: Path, pages: int) -> Path:
+    """Write a file of that many pages, none of which is in the page cache then."""
+    path.write_bytes(bytes(pages * PAGE_BYTES))
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("1")
+    return path
+
+
 @contextmanager
 def put_back(file: Path) -> Iterator[Path]:
     """One of the kernel's settings, which at the end says again what it said before."""

@@ -71,6 +71,12 @@ class Hooks:
         """Change one of the program's global variables."""
         self.object.variable(setting, _SETTINGS[setting]).value = value
 
+    def delay(self, cgroup: Cgroup, delay: int) -> None:
+        """From here on, delay charges to a cgroup by what memcg_charged returns, and count from zero."""
+        self.configure("delayed_cgroup_id", cgroup.cgroup_id)
+        self.configure("delay_ms", delay)
+        self.forget()
+
     def attach(self, ops: str, cgroup: Cgroup, flags: int = 0) -> Link:
         """Attach the named ops; the link is to be closed."""
         with cgroup.opened() as fd:

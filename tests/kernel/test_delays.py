@@ -33,15 +33,8 @@ def charger(hooks: Hooks, cgroup: Cgroup, leaf: Cgroup) -> Iterator[Charger]:
         yield made
 
 
-def delay(hooks: Hooks, leaf: Cgroup, delay_ms: int) -> None:
-    """From here on, charges to the leaf are delayed."""
-    hooks.configure("delayed_cgroup_id", leaf.cgroup_id)
-    hooks.configure("delay_ms", delay_ms)
-    hooks.forget()
-
-
 def delayed_s(hooks: Hooks, leaf: Cgroup) -> float:
-    """The sum of all delays since delay(), which ends here."""
+    """The sum of all delays since hooks.delay(), which ends here."""
     hooks.configure("delay_ms", 0)
     return float(hooks.record(Hook.CHARGED, leaf).delay_ms) / 1000
 
@@ -49,7 +42,7 @@ def delayed_s(hooks: Hooks, leaf: Cgroup) -> float:
 def test_delay_holds_up_the_charging_task_without_a_breach_of_memory_high(
     hooks: Hooks, leaf: Cgroup, charger: Charger
 ) -> None:
-    delay(hooks, leaf, DELAY_MS)
+    hooks.delay(leaf, DELAY_MS)
     took_s = charger.anon(PAGES)
     assert took_s >= delayed_s(hooks, leaf) >= 8 * DELAY_MS / 1000
     assert leaf.keyed("memory.events")["high"] == 0
@@ -62,7 +55,7 @@ def test_delay_is_a_lower_bound_where_memory_high_is_breached_too(
     # So much that the breach, and the penalty for it, is small in proportion.
     charger.anon(16 * PAGES)
     leaf.write("memory.high", str((leaf.usage_pages + PAGES // 2) * PAGE_BYTES))
-    delay(hooks, leaf, DELAY_MS)
+    hooks.delay(leaf, DELAY_MS)
     took_s = charger.anon(PAGES)
     assert took_s >= delayed_s(hooks, leaf) >= 8 * DELAY_MS / 1000
     assert leaf.keyed("memory.events")["high"] > 0
@@ -71,7 +64,7 @@ def test_delay_is_a_lower_bound_where_memory_high_is_breached_too(
 def test_no_delay_where_none_is_asked_for(hooks: Hooks, cgroup: Cgroup, leaf: Cgroup) -> None:
     sibling = cgroup.child("sibling")
     with hooks.attached("first", cgroup), Charger(sibling) as charger:
-        delay(hooks, leaf, 1000)
+        hooks.delay(leaf, 1000)
         assert charger.anon(PAGES) < 1
         assert hooks.calls(Hook.CHARGED, sibling) >= 8
 
@@ -79,7 +72,7 @@ def test_no_delay_where_none_is_asked_for(hooks: Hooks, cgroup: Cgroup, leaf: Cg
 def test_delay_of_a_millisecond_is_not_rounded_up_to_jiffies(
     hooks: Hooks, leaf: Cgroup, charger: Charger
 ) -> None:
-    delay(hooks, leaf, 1)
+    hooks.delay(leaf, 1)
     took_s = [charger.anon(CHARGE_BATCH_PAGES) for _ in range(50)]
     calls = hooks.calls(Hook.CHARGED, leaf)
     assert sum(took_s) >= delayed_s(hooks, leaf) == calls / 1000
@@ -88,14 +81,14 @@ def test_delay_of_a_millisecond_is_not_rounded_up_to_jiffies(
 
 
 def test_delays_can_be_in_microseconds(hooks: Hooks, leaf: Cgroup, charger: Charger) -> None:
-    delay(hooks, leaf, 100_000 | delay_flag("MEMCG_BPF_DELAY_USEC"))
+    hooks.delay(leaf, 100_000 | delay_flag("MEMCG_BPF_DELAY_USEC"))
     assert 10 * 0.1 > charger.anon(CHARGE_BATCH_PAGES) >= 0.1
 
 
 def test_delay_in_microseconds_is_cut_to_what_memory_high_is(
     hooks: Hooks, leaf: Cgroup, charger: Charger
 ) -> None:
-    delay(hooks, leaf, 100_000_000 | delay_flag("MEMCG_BPF_DELAY_USEC"))
+    hooks.delay(leaf, 100_000_000 | delay_flag("MEMCG_BPF_DELAY_USEC"))
     # One charge, or two of them.
     assert 3 * MAX_DELAY_S > charger.anon(CHARGE_BATCH_PAGES) >= MAX_DELAY_S
 
@@ -106,7 +99,7 @@ def test_delay_does_not_hold_up_who_charges_from_an_interrupt(
     """A datagram is charged to its receiver in the softirq of whoever sends it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.connect(("127.0.0.1", charger.ask("sink")))
-        delay(hooks, leaf, 500)
+        hooks.delay(leaf, 500)
         start_s = time.monotonic()
         for _ in range(300):
             sender.send(bytes(8192))
@@ -119,7 +112,7 @@ def test_delay_does_not_hold_up_a_charge_that_may_not_sleep(
     hooks: Hooks, leaf: Cgroup, charger: Charger, huge_pages: Path
 ) -> None:
     (huge_pages / "defrag").write_text("never")
-    delay(hooks, leaf, 500)
+    hooks.delay(leaf, 500)
     took_s = charger.huge(HUGE_PAGES)
     assert leaf.keyed("memory.stat")["anon_thp"] == HUGE_PAGES * HUGE_BYTES
     assert delayed_s(hooks, leaf) >= HUGE_PAGES * 0.5
@@ -132,7 +125,7 @@ def test_delay_does_not_hold_up_a_kernel_thread(
     """Khugepaged charges the huge pages it makes to whose memory they are, and makes them for everybody."""
     (huge_pages / "enabled").write_text("never")
     charger.huge(HUGE_PAGES)
-    delay(hooks, leaf, 2000)
+    hooks.delay(leaf, 2000)
     (huge_pages / "enabled").write_text("always")
     charger.huge(1)  # makes the process known to khugepaged, which may begin at once
     start_s = time.monotonic()

@@ -8,7 +8,7 @@ import pytest
 from reclaimd.kernel.btf import KERNEL_BTF, Btf
 from reclaimd.kernel.link import attach_struct_ops, leave_out_unknown
 from reclaimd.kernel.object import BpfObject, BpfObjectError
-from tests.kernel.cgroups import CHARGE_BATCH_PAGES, PAGE_BYTES, Cgroup, Charger
+from tests.kernel.cgroups import CHARGE_BATCH_PAGES, PAGE_BYTES, Cgroup, Charger, uncached_file
 from tests.kernel.hooks import Hook, Hooks
 from tests.kernel.objects import object_path
 
@@ -53,10 +53,9 @@ def test_so_it_does_if_the_task_has_asked_for_huge_pages(hooks: Hooks, cgroup: C
 @pytest.mark.usefixtures("refusing")
 def test_readahead_ends_and_what_is_needed_is_read(hooks: Hooks, cgroup: Cgroup, disk: Path) -> None:
     with hooks.attached("first", cgroup), Charger(cgroup) as charger:
-        charger.file(disk / "file", FILE_PAGES)
-        Path("/proc/sys/vm/drop_caches").write_text("3")
+        file = uncached_file(disk / "file", FILE_PAGES)
         before = hooks.calls(Hook.REFUSE, cgroup)
-        charger.read(disk / "file", FILE_PAGES)
+        charger.read(file, FILE_PAGES)
         assert hooks.calls(Hook.REFUSE, cgroup) > before
         assert cgroup.keyed("memory.stat")["file"] >= FILE_PAGES * PAGE_BYTES
         assert cgroup.keyed("memory.events")["max"] == 0

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The bpf backend by itself: rules replaced, attachments moved, failures undone."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from reclaimd.errors import HostError
 from reclaimd.kernel.ids import link_ids
 from reclaimd.kernel.link import attach_struct_ops
 from reclaimd.policy.rule import BackPressure, Rule
-from tests.kernel.cgroups import CHARGE_BATCH_PAGES, Cgroup, Charger, flushers_asleep, until
+from tests.kernel.cgroups import CHARGE_BATCH_PAGES, Cgroup, Charger, flushers_asleep, uncached_file, until
 from tests.kernel.objects import loaded
 from tests.system.ended import wait_for_ended
 from tests.system.load import MIB, limited
@@ -192,11 +191,9 @@ def test_readahead_ends_where_its_task_is_to_be_held_up(backend: Backend, batch:
     pressure = BackPressure(start_pages=3 * MIB_PAGES, full_pages=5 * MIB_PAGES, max_delay_ms=20)
     # Nothing is reclaimed, so what is there is what was read.
     backend.apply([_rule(leaf, 64, 60, back_pressure=pressure)])
-    (disk / "ahead").write_bytes(bytes(16 * MIB))
-    os.sync()
-    Path("/proc/sys/vm/drop_caches").write_text("1")
+    file = uncached_file(disk / "ahead", 16 * MIB_PAGES)
     with Charger(leaf) as charger:
-        charger.ahead(disk / "ahead", 16 * MIB_PAGES)
+        charger.ahead(file, 16 * MIB_PAGES)
         assert 3 * MIB_PAGES <= leaf.usage_pages < 5 * MIB_PAGES
     assert backend.stats()[leaf.cgroup_id].refusals
 
